@@ -1,0 +1,93 @@
+"""Batches of a data set as the stages use them: float32 for Keras, uint8 for integer networks."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import randomness
+from pipeline.data.dataset import Dataset
+from pipeline.data.input_spec import InputSpec
+from pipeline.errors import DataError
+from pipeline.legacy_keras import tf
+
+
+def order_seed(seed: int, epoch: int) -> int:
+    """Returns the seed of one epoch's order and augmentation; seed and epoch are >= 0."""
+    return randomness.mix(seed, epoch)
+
+
+def train_batches(
+    dataset: Dataset,
+    spec: InputSpec,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    skip_batches: int = 0,
+    augment: bool = True,
+) -> tf.data.Dataset:
+    """Yields (float32[B, H, W, C], int32[B]) of one epoch; a last, smaller batch is dropped.
+
+    Every batch follows from (seed, epoch, its number, batch_size) alone, so that skip_batches=k
+    yields the same batches as leaving out the first k.
+
+    Raises:
+      DataError: batch_size exceeds the number of training examples, or a number is negative.
+    """
+    if not 1 <= batch_size <= dataset.num_train:
+        raise DataError(
+            f"batch_size must lie in [1, {dataset.num_train}], the number of training examples of "
+            f"{dataset.name}, got {batch_size}"
+        )
+    epoch_seed = order_seed(seed, epoch)
+
+    def prepare(
+        number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels, labels = example
+        if augment:
+            pixels = dataset.augment(pixels, tf.stack([tf.constant(epoch_seed, tf.int64), number]))
+        return spec.float_pixels(pixels), labels
+
+    examples = dataset.train_examples(epoch_seed, skip_batches * batch_size, random_crop=augment)
+    batches = examples.batch(batch_size, drop_remainder=True).enumerate(start=skip_batches)
+    return batches.map(prepare).prefetch(tf.data.AUTOTUNE)
+
+
+def eval_batches(dataset: Dataset, spec: InputSpec, batch_size: int) -> tf.data.Dataset:
+    """Yields (float32[B, H, W, C], int32[B]) of all held-out examples; the last may be smaller."""
+    batches = dataset.eval_examples().batch(batch_size)
+    return batches.map(lambda pixels, labels: (spec.float_pixels(pixels), labels)).prefetch(1)
+
+
+def eval_pixels(dataset: Dataset, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Returns uint8[N, H, W, C] and int32[N] of the first `count` held-out examples (None: all).
+
+    Raises:
+      DataError: There are fewer than `count`, or a picture does not decode.
+    """
+    count = dataset.num_eval if count is None else count
+    if not 1 <= count <= dataset.num_eval:
+        raise DataError(
+            f"needed {count} held-out examples of {dataset.name}; it has {dataset.num_eval}"
+        )
+    batches = iterate(dataset.eval_examples().take(count).batch(min(count, 256)))
+    pixels, labels = zip(*batches, strict=True)
+    return np.concatenate(pixels), np.concatenate(labels)
+
+
+def iterate(batches: tf.data.Dataset) -> Iterator[Any]:
+    """Yields the elements, and hands on a DataError that was raised inside tf.data as itself.
+
+    Raises:
+      DataError: A picture that is read lazily does not decode.
+    """
+    try:
+        yield from batches
+    except tf.errors.UnknownError as error:
+        reason = re.search(r"DataError: (.*?)\nTraceback", error.message, re.DOTALL)
+        if reason is None:
+            raise
+        raise DataError(reason[1]) from error

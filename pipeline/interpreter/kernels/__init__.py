@@ -1,0 +1,68 @@
+"""The kernels: one op per file, each a contract, prepare() and evaluate(). KERNELS lists them all."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.interpreter.kernels import (
+    add,
+    average_pool_2d,
+    concatenation,
+    conv_2d,
+    depthwise_conv_2d,
+    fully_connected,
+    logistic,
+    max_pool_2d,
+    mean,
+    mul,
+    pad,
+    quantize,
+    relu,
+    relu6,
+    reshape,
+    softmax,
+    squeeze,
+    transpose,
+)
+from pipeline.interpreter.op_context import OpContext
+
+
+class Kernel(Protocol):
+    """What each module of this package offers."""
+
+    @property
+    def prepare(self) -> Callable[[OpContext], Any]:
+        """Checks the contract; returns a frozen dataclass of integers. Real scales stop here.
+
+        Raises ModelError for what no model may have, UnsupportedOpError for what breaks the
+        kernel's contract.
+        """
+        ...
+
+    @property
+    def evaluate(self) -> Callable[..., np.ndarray]:
+        """Takes what prepare() returned, then the op's inputs (None where left out)."""
+        ...
+
+
+KERNELS: dict[str, Kernel] = {
+    "ADD": add,
+    "AVERAGE_POOL_2D": average_pool_2d,
+    "CONCATENATION": concatenation,
+    "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "FULLY_CONNECTED": fully_connected,
+    "LOGISTIC": logistic,
+    "MAX_POOL_2D": max_pool_2d,
+    "MEAN": mean,
+    "MUL": mul,
+    "PAD": pad,
+    "QUANTIZE": quantize,
+    "RELU": relu,
+    "RELU6": relu6,
+    "RESHAPE": reshape,
+    "SOFTMAX": softmax,
+    "SQUEEZE": squeeze,
+    "TRANSPOSE": transpose,
+}

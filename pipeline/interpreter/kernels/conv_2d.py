@@ -1,0 +1,76 @@
+"""CONV_2D: int8 images and filter, int32 bias.
+
+  acc[b, y, x, o] = bias[o] + sum over i, j, c of filter[o, i, j, c] *
+      (input[b, y * stride - top + i * dilation, x * stride - left + j * dilation, c]
+       - input_zero_point)
+  output = clamp(output_zero_point + round(multiplier[o] * acc))
+  multiplier[o] = input_scale * filter_scale[o] / output_scale
+
+Taps outside the image are left out of the sum. acc is int32 and wraps, so that no order of summation
+matters.
+
+Constraints (tests are named after these labels):
+  C1  input, filter, output are int8, bias is int32 and there.
+  C2  input is [batch, height, width, depth], filter [channels, height, width, depth]: no groups.
+  C3  filter zero points are 0; filter scales are one, or one per output channel.
+  C4  bias has one entry per output channel.
+  C5  padding is SAME or VALID, strides and dilations are positive, at least one window fits.
+  C6  fused activation is NONE, RELU, RELU6 or RELU_N1_TO_1.
+
+Source: ConvPerChannel, tensorflow/lite/kernels/internal/reference/integer_ops/conv.h.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.interpreter import matmul, output_stage, window
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.window import Window
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Integers of one convolution."""
+
+    input_zero_point: int
+    window: Window
+    output: OutputStage
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 to C6; turns scales into multipliers and padding into numbers."""
+    context.require_dtypes("C1", "int8", "int8", "int32", "int8")
+    input_shape, filter_shape = context.input(0).shape, context.input(1).shape
+    ranks_fit = len(input_shape) == len(filter_shape) == 4
+    context.require(
+        ranks_fit and input_shape[3] == filter_shape[3],
+        "C2",
+        "4-D input and filter of the same depth",
+        (input_shape, filter_shape),
+    )
+    channels, *size, _ = filter_shape
+    filter_zero_points = context.quantization(context.input(1)).zero_point
+    context.require(not any(filter_zero_points), "C3", "filter zero points 0", filter_zero_points)
+    bias_shape = context.input(2).shape
+    context.require(bias_shape == (channels,), "C4", f"bias shape {(channels,)}", bias_shape)
+    windows = window.prepare(context, "C5", (size[0], size[1]), dilated=True)
+    context.require_shape(
+        "C5", (input_shape[0], windows.height.count, windows.width.count, channels)
+    )
+    stage = output_stage.prepare_filtered(context, context.arithmetic.convolution, 0, ("C3", "C6"))
+    return Params(context.per_tensor(context.input(0))[1], windows, stage)
+
+
+def evaluate(
+    params: Params, input_: np.ndarray, filter_: np.ndarray, bias: np.ndarray
+) -> np.ndarray:
+    """Returns int8[batch, rows, columns, channels]."""
+    channels = filter_.shape[0]
+    centered = input_.astype(np.int32) - params.input_zero_point
+    windows = window.slide(centered, params.window, fill=0)
+    patches = windows.reshape(-1, filter_[0].size)
+    filters = filter_.reshape(channels, -1).astype(np.int32)
+    accumulator = matmul.matmul_transposed(patches, filters) + bias
+    return params.output(accumulator).astype(np.int8).reshape(*windows.shape[:3], channels)

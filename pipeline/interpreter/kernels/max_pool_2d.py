@@ -1,0 +1,28 @@
+"""MAX_POOL_2D: int8.
+
+  output[b, y, x, c] = clamp(largest input code of the window's taps in the image)
+
+Constraints (tests are named after these labels):
+  C1  input and output are int8, [batch, height, width, channels].
+  C2  input and output have the same scale (within 1e-6) and zero point.
+  C3  padding is SAME or VALID, sizes and strides are positive, at least one window fits.
+  C4  fused activation is NONE, RELU, RELU6 or RELU_N1_TO_1.
+
+Source: MaxPool, tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h.
+"""
+
+import numpy as np
+
+from pipeline.interpreter import window
+from pipeline.interpreter.pool import Params, prepare
+
+__all__ = ["evaluate", "prepare"]
+
+_SMALLEST_CODE = -128
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns int8[batch, rows, columns, channels]."""
+    windows = window.slide(input_, params.window, fill=_SMALLEST_CODE)
+    largest = windows.max(axis=(3, 4))
+    return np.clip(largest, params.activation_min, params.activation_max).astype(np.int8)

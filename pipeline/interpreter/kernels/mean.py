@@ -1,0 +1,85 @@
+"""MEAN: int8, over constant axes.
+
+  output = clamp(output_zero_point + round(multiplier * acc))
+  acc = sum of (input - input_zero_point) over the axes
+  multiplier = input_scale / output_scale / number of elements
+
+The multiplier is quantized before it is divided: with s = floor(log2 n), at most 32, its significand
+becomes (significand << s) // n and its shift loses s. acc is int32 and wraps.
+
+Constraints (tests are named after these labels):
+  C1  input and output are int8, axes are int32.
+  C2  axes are a constant and exist in the input; negative ones count from the back.
+  C3  the reduced axes hold at least one element.
+  C4  the output shape is the input's without the axes, or with 1 in their place (keep_dims).
+
+Source: Mean, tensorflow/lite/kernels/internal/reference/integer_ops/mean.h and
+QuantizedMeanOrSum, reference/reduce.h; Prepare in tensorflow/lite/kernels/reduce.cc.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from pipeline.interpreter import fixed_point, output_stage, real_scales
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.requantize import DoubleRounding
+from pipeline.quant_params import QUANTIZED_LIMITS
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Integers of one mean.
+
+    Attributes:
+      axes: Counted from the front, each once.
+      keep_dims: Whether reduced axes stay, with size 1.
+      acc_zero_point: Input zero point times the number of elements in a sum.
+      output: Multiplier and bounds.
+    """
+
+    axes: tuple[int, ...]
+    keep_dims: bool
+    acc_zero_point: int
+    output: OutputStage
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 to C4; turns scales and the number of elements into a multiplier."""
+    context.require_dtypes("C1", "int8", "int32", "int8")
+    shape = context.input(0).shape
+    given = context.constant(1).reshape(-1).tolist()
+    axes = tuple(sorted({context.axis(axis, "C2", len(shape)) for axis in given}))
+    num_elements = math.prod(shape[axis] for axis in axes)
+    context.require(num_elements > 0, "C3", "at least one element", shape)
+    keep_dims = context.option("keep_dims", bool)
+    reduced = tuple(
+        1 if axis in axes else size
+        for axis, size in enumerate(shape)
+        if keep_dims or axis not in axes
+    )
+    context.require_shape("C4", reduced)
+
+    input_scale, input_zero_point = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    requantizer = _divided(real_scales.double_quotient(input_scale, output_scale), num_elements)
+    stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS["int8"])
+    return Params(axes, keep_dims, input_zero_point * num_elements, stage)
+
+
+def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
+    """Returns int8; the axes were read by prepare()."""
+    total = input_.sum(axis=params.axes, dtype=np.int32, keepdims=params.keep_dims)
+    return params.output(total - params.acc_zero_point).astype(np.int8)
+
+
+def _divided(multiplier: float, divisor: int) -> DoubleRounding:
+    """Quantizes multiplier / divisor as the runtime does: first the multiplier, then its quotient."""
+    quantized = fixed_point.quantize_multiplier(multiplier)
+    shift = min(divisor.bit_length() - 1, 32, 31 + quantized.shift)
+    return DoubleRounding(
+        significand=np.array((quantized.significand << shift) // divisor, np.int32),
+        shift=np.array(quantized.shift - shift, np.int32),
+    )

@@ -1,0 +1,53 @@
+"""QUANTIZE: int8 or uint8 to int8 or uint8.
+
+  output = clamp(output_zero_point + round(input_scale / output_scale * (input - input_zero_point)))
+
+Constraints (tests are named after these labels):
+  C1  input and output are int8 or uint8, not both uint8.
+  C2  input and output have the same shape.
+
+Source: Requantize, tensorflow/lite/kernels/internal/reference/requantize.h; Prepare in
+tensorflow/lite/kernels/quantize.cc.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.interpreter import real_scales, rescale
+from pipeline.interpreter.op_context import OpContext
+from pipeline.quant_params import QUANTIZED_LIMITS
+
+_TYPES = (("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Params:
+    """Integers of one requantization.
+
+    Attributes:
+      rescale: From one scale and zero point to the other.
+      dtype: Zero of the output's type.
+    """
+
+    rescale: rescale.Params
+    dtype: np.ndarray
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 and C2; turns scales into a multiplier."""
+    types = context.input(0).dtype, context.output.dtype
+    context.require(types in _TYPES, "C1", f"types among {_TYPES}", types)
+    context.require_shape("C2", context.input(0).shape)
+    input_scale, _ = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    multiplier = real_scales.double_quotient(input_scale, output_scale)
+    bounds = QUANTIZED_LIMITS[context.output.dtype]
+    return Params(
+        rescale.prepare(context, multiplier, bounds), np.zeros((), context.output.dtype)
+    )
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns codes of the output's type, of the input's shape."""
+    return rescale.evaluate(params.rescale, input_).astype(params.dtype.dtype)

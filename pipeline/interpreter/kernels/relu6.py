@@ -1,0 +1,30 @@
+"""RELU6: int8.
+
+  output = clamp(output_zero_point + round(multiplier * (input - input_zero_point)))
+  multiplier = input_scale / output_scale, rounded to float32
+
+The clamp begins at the output's zero point and ends at the code nearest to 6, ties away from zero.
+
+Constraints (tests are named after these labels):
+  C1  input and output are int8.
+  C2  input and output have the same shape.
+
+Source: ReluX, tensorflow/lite/kernels/internal/optimized/optimized_ops.h; ReluPrepare and
+QuantizedReluX in tensorflow/lite/kernels/activations.cc.
+"""
+
+import numpy as np
+
+from pipeline.interpreter import rescale
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.rescale import Params
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 and C2; turns scales into a multiplier."""
+    return rescale.prepare_activation(context, "RELU6")
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns int8 of the input's shape."""
+    return rescale.evaluate(params, input_).astype(np.int8)

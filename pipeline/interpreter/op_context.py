@@ -1,0 +1,200 @@
+"""What prepare() sees of one op: its tensors and options, with the checks kernels share."""
+
+import dataclasses
+import math
+from typing import TypeVar
+
+import numpy as np
+
+from pipeline.errors import ModelError, UnsupportedOpError
+from pipeline.graph import Operator, Tensor
+from pipeline.interpreter.requantize import Arithmetic
+from pipeline.quant_params import QuantParams
+
+_Option = TypeVar("_Option")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpContext:
+    """One op of a graph, about to be prepared.
+
+    Attributes:
+      operator: The op.
+      inputs: Its input tensors in order; None where an optional one was left out.
+      outputs: Its output tensors in order.
+      arithmetic: How the chosen engine rounds.
+    """
+
+    operator: Operator
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+    arithmetic: Arithmetic
+
+    @property
+    def where(self) -> str:
+        """The op as messages name it."""
+        output = self.outputs[0].name if self.outputs else ""
+        return f"{self.operator.op} (op {self.operator.index}, output {output!r})"
+
+    @property
+    def output(self) -> Tensor:
+        """The only output.
+
+        Raises:
+          ModelError: There is none, or more than one.
+        """
+        if len(self.outputs) != 1:
+            raise ModelError(f"{self.where}: needed one output, got {len(self.outputs)}")
+        return self.outputs[0]
+
+    def input(self, position: int) -> Tensor:
+        """Returns an input that must be there.
+
+        Raises:
+          ModelError: It was left out.
+        """
+        tensor = self.optional_input(position)
+        if tensor is None:
+            raise ModelError(f"{self.where}: input {position} is missing")
+        return tensor
+
+    def optional_input(self, position: int) -> Tensor | None:
+        """Returns an input, or None where it was left out."""
+        return self.inputs[position] if position < len(self.inputs) else None
+
+    def constant(self, position: int) -> np.ndarray:
+        """Returns the value of an input that prepare() must know.
+
+        Raises:
+          UnsupportedOpError: The input is computed at run time.
+        """
+        tensor = self.input(position)
+        if tensor.data is None:
+            raise UnsupportedOpError(
+                f"{self.where}: input {position} ({tensor.name!r}) must be a constant, it is "
+                "computed at run time"
+            )
+        return tensor.data
+
+    def option(self, name: str, kind: type[_Option]) -> _Option:
+        """Returns a field of the op's options table.
+
+        Raises:
+          ModelError: The model has no such field, or not of this type.
+        """
+        value = self.operator.options.get(name)
+        if not isinstance(value, kind):
+            raise ModelError(f"{self.where}: option {name} must be {kind.__name__}, got {value!r}")
+        return value
+
+    def require(self, condition: bool, label: str, needed: str, got: object) -> None:
+        """Checks a constraint of the kernel's contract; `label` is its number there.
+
+        Raises:
+          UnsupportedOpError: The condition is false.
+        """
+        if not condition:
+            raise UnsupportedOpError(f"{self.where}: {label}: needed {needed}, got {got}")
+
+    def require_dtypes(self, label: str, *dtypes: str) -> None:
+        """Checks the dtypes of all inputs that are there, then of all outputs, in order.
+
+        Raises:
+          UnsupportedOpError: They differ from `dtypes`.
+        """
+        got = tuple(tensor.dtype for tensor in (*self.inputs, *self.outputs) if tensor is not None)
+        self.require(got == dtypes, label, f"types {', '.join(dtypes)}", ", ".join(got))
+
+    def require_shape(self, label: str, shape: tuple[int, ...]) -> None:
+        """Checks that the only output has the shape that its inputs imply.
+
+        Raises:
+          UnsupportedOpError: It has another.
+        """
+        self.require(self.output.shape == shape, label, f"output shape {shape}", self.output.shape)
+
+    def require_broadcast(self, label: str) -> None:
+        """Checks that both inputs together broadcast to the output's shape.
+
+        Raises:
+          UnsupportedOpError: They do not.
+        """
+        first, second = self.input(0).shape, self.input(1).shape
+        try:
+            shape = np.broadcast_shapes(first, second)
+        except ValueError:
+            self.require(False, label, "shapes that broadcast", (first, second))
+            raise
+        self.require_shape(label, shape)
+
+    def require_no_activation(self, label: str) -> None:
+        """Checks that no activation function is fused.
+
+        Raises:
+          UnsupportedOpError: One is.
+        """
+        activation = self.option("fused_activation_function", str)
+        self.require(activation == "NONE", label, "no fused activation", activation)
+
+    def quantization(self, tensor: Tensor) -> QuantParams:
+        """Returns a tensor's quantization.
+
+        Raises:
+          ModelError: It has none.
+        """
+        if tensor.quantization is None:
+            raise ModelError(f"{self.where}: tensor {tensor.name!r} has no scale and zero point")
+        return tensor.quantization
+
+    def per_tensor(self, tensor: Tensor) -> tuple[float, int]:
+        """Returns (scale, zero_point) of a tensor that must be quantized as a whole.
+
+        Raises:
+          ModelError: It has no quantization.
+          UnsupportedOpError: It is quantized per channel.
+        """
+        quantization = self.quantization(tensor)
+        if len(quantization.scale) != 1:
+            raise UnsupportedOpError(
+                f"{self.where}: tensor {tensor.name!r} must have one scale, got "
+                f"{len(quantization.scale)}"
+            )
+        return quantization.per_tensor
+
+    def fused_activation_bounds(self, label: str) -> tuple[int, int]:
+        """Returns the smallest and largest output code under the fused activation.
+
+        Raises:
+          UnsupportedOpError: The engine's arithmetic does not know the activation.
+        """
+        return self.activation_bounds(label, self.option("fused_activation_function", str))
+
+    def activation_bounds(self, label: str, activation: str) -> tuple[int, int]:
+        """Returns the smallest and largest output code under `activation`.
+
+        Raises:
+          UnsupportedOpError: The engine's arithmetic does not know the activation, or leaves no
+            code between the bounds.
+        """
+        scale, zero_point = self.per_tensor(self.output)
+        bounds = self.arithmetic.activation_bounds
+        try:
+            low, high = bounds(activation, scale, zero_point, self.output.dtype)
+        except KeyError:
+            raise UnsupportedOpError(
+                f"{self.where}: {label}: fused activation {activation} is not supported"
+            ) from None
+        return low, high
+
+    def axis(self, value: int, label: str, rank: int) -> int:
+        """Returns an axis counted from the front; negative ones count from the back.
+
+        Raises:
+          UnsupportedOpError: There is no such axis.
+        """
+        self.require(-rank <= value < rank, label, f"an axis of {rank} dimensions", value)
+        return value % rank
+
+    def num_elements(self, tensor: Tensor) -> int:
+        """Returns how many elements a tensor has."""
+        return math.prod(tensor.shape)

@@ -1,0 +1,68 @@
+"""The last step of most ops: accumulators become output codes."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.requantize import Requantizer
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputStage:
+    """clamp(zero_point + round(multiplier * accumulator)).
+
+    Attributes:
+      requantizer: The multiplier, and how it rounds.
+      zero_point: Of the output.
+      activation_min: Smallest output code, inclusive.
+      activation_max: Largest output code, inclusive.
+    """
+
+    requantizer: Requantizer
+    zero_point: int
+    activation_min: int
+    activation_max: int
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns output codes as int32, of the accumulator's shape; the sum wraps at 32 bits."""
+        codes = self.requantizer(accumulator) + self.zero_point
+        return np.clip(codes, self.activation_min, self.activation_max)
+
+
+def prepare(
+    context: OpContext, requantizer: Requantizer, activation_bounds: tuple[int, int]
+) -> OutputStage:
+    """Returns the stage that ends in the op's only output."""
+    _, zero_point = context.per_tensor(context.output)
+    return OutputStage(requantizer, zero_point, *activation_bounds)
+
+
+def prepare_filtered(
+    context: OpContext,
+    arithmetic: Callable[[float, Sequence[float], float], Requantizer],
+    channel_axis: int,
+    labels: tuple[str, str],
+) -> OutputStage:
+    """Returns the stage of an op with inputs (data, filter, ...) and a fused activation.
+
+    Args:
+      context: The op.
+      arithmetic: Takes input scale, filter scales and output scale.
+      channel_axis: Axis of the filter that scales may run along.
+      labels: Constraints on the filter's quantization and on the activation.
+
+    Raises:
+      UnsupportedOpError: Scales run along another axis, or the activation is unknown.
+    """
+    input_scale, _ = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    filter_ = context.quantization(context.input(1))
+    if len(filter_.scale) > 1:
+        axis = filter_.quantized_dimension
+        context.require(
+            axis == channel_axis, labels[0], f"filter scales along {channel_axis}", axis
+        )
+    requantizer = arithmetic(input_scale, filter_.scale, output_scale)
+    return prepare(context, requantizer, context.fused_activation_bounds(labels[1]))

@@ -1,0 +1,38 @@
+"""What real scales become while an op is prepared: the last place where floats occur.
+
+Scales are float32 in the flatbuffer, and each op of a runtime widens them to double at a moment
+of its own. The moment decides the last bits of a multiplier, so every product has a name here.
+All operations are IEEE-754: round to nearest, ties to even.
+
+Source: the Prepare functions in TFLite, lite/kernels/*.cc and kernel_util.cc.
+"""
+
+import math
+
+import numpy as np
+
+
+def double_product(first: float, second: float, output: float) -> float:
+    """Returns first * second / output in double; the product of two float32 is exact there."""
+    return first * second / output
+
+
+def double_quotient(input_: float, output: float) -> float:
+    """Returns input / output in double."""
+    return input_ / output
+
+
+def float32_product(first: float, second: float, output: float) -> float:
+    """Returns first * second / output, both operations rounded to float32."""
+    return float(np.float32(first) * np.float32(second) / np.float32(output))
+
+
+def float32_quotient(input_: float, output: float) -> float:
+    """Returns input / output, rounded to float32."""
+    return float(np.float32(input_) / np.float32(output))
+
+
+def float32_code(real: float, scale: float, zero_point: int) -> int:
+    """Returns zero_point + round(real / scale): quotient in float32, ties away from zero."""
+    quotient = float32_quotient(real, scale)
+    return zero_point + int(math.copysign(math.floor(abs(quotient) + 0.5), quotient))

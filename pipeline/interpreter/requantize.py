@@ -1,0 +1,177 @@
+"""From int32 accumulators to output codes: one table, one row per engine's arithmetic.
+
+A row says how the real multiplier input_scale * filter_scale / output_scale becomes integers when
+an op is prepared, and how those integers round an accumulator at every run.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.interpreter import fixed_point, real_scales
+from pipeline.quant_params import QUANTIZED_LIMITS
+
+_LOW_32_BITS = 2**32 - 1
+_SIGNIFICAND_BITS = 53  # Of an IEEE-754 double, the leading one included.
+
+# Fused activation -> real bounds; None leaves that side to the storage type.
+_ACTIVATION_RANGES: dict[str, tuple[float | None, float | None]] = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
+class Requantizer(Protocol):
+    """Integers that stand for the real multipliers of one op, and how they round."""
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns round(multiplier * accumulator) as int32, without the output zero point.
+
+        Args:
+          accumulator: int32; the last axis is the output channel.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DoubleRounding:
+    """Rounds twice: ties up in the high multiplication, then away from zero in the right shift.
+
+    Attributes:
+      significand: int32[channels], or a scalar for all of them.
+      shift: int32, same shape; positive is a left shift.
+    """
+
+    significand: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "DoubleRounding":
+        """Quantizes real multipliers (doubles, one per channel)."""
+        quantized = [fixed_point.quantize_multiplier(multiplier) for multiplier in multipliers]
+        return cls(
+            significand=_per_channel([multiplier.significand for multiplier in quantized]),
+            shift=_per_channel([multiplier.shift for multiplier in quantized]),
+        )
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
+        return fixed_point.multiply_by_quantized_multiplier(
+            accumulator, self.significand, self.shift
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DoublePrecision:
+    """Rounds as a double would, in integers: to 53 bits, ties to even; then ties away from zero.
+
+    A double is a 53-bit integer times a power of two, so the exact product with an int32 has 84
+    bits: it is held as high * 2**32 + low.
+
+    Attributes:
+      significand: int64[channels], or a scalar for all of them; 53 bits.
+      exponent: int64, same shape; the multiplier is significand * 2**exponent.
+    """
+
+    significand: np.ndarray
+    exponent: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "DoublePrecision":
+        """Takes real multipliers (doubles, one per channel) apart, exactly."""
+        parts = [math.frexp(multiplier) for multiplier in multipliers]
+        significands = [int(fraction * 2**_SIGNIFICAND_BITS) for fraction, _ in parts]
+        return cls(
+            significand=_per_channel(significands, np.int64),
+            exponent=_per_channel([power - _SIGNIFICAND_BITS for _, power in parts], np.int64),
+        )
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; one that does not fit becomes -2**31.
+
+        That is what x86-64 makes of a double which no int32 can hold.
+        """
+        magnitude = np.abs(accumulator.astype(np.int64))
+        low = magnitude * (self.significand & _LOW_32_BITS)
+        high = magnitude * (self.significand >> 32) + (low >> 32)
+        low &= _LOW_32_BITS
+
+        num_dropped = np.maximum(fixed_point.bit_length(high) + 32 - _SIGNIFICAND_BITS, 0)
+        kept = (high << (32 - num_dropped)) | (low >> num_dropped)
+        twice_rest = (low & ((1 << num_dropped) - 1)) << 1
+        one = np.int64(1) << num_dropped
+        kept += (twice_rest > one) | ((twice_rest == one) & (kept & 1 == 1))
+
+        shift = -(self.exponent + num_dropped)
+        # Beyond these limits the result is zero or does not fit, whatever the exact shift.
+        right_shift, left_shift = np.clip(shift, 0, 62), np.clip(-shift, 0, 9)
+        half = (np.int64(1) << right_shift) >> 1
+        result = ((kept << left_shift) + half) >> right_shift
+        result = np.where(accumulator < 0, -result, result)
+        fits = (result >= fixed_point.INT32_MIN) & (result <= fixed_point.INT32_MAX)
+        return np.where(fits, result, fixed_point.INT32_MIN).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arithmetic:
+    """How one engine rounds.
+
+    Attributes:
+      convolution: Takes input scale, filter scales (one or one per channel) and output scale of
+        CONV_2D or DEPTHWISE_CONV_2D.
+      fully_connected: The same for FULLY_CONNECTED.
+      activation_bounds: Takes a fused activation's name, the output's scale, zero point and dtype;
+        returns the smallest and the largest output code. KeyError for another activation.
+    """
+
+    convolution: Callable[[float, Sequence[float], float], Requantizer]
+    fully_connected: Callable[[float, Sequence[float], float], Requantizer]
+    activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
+
+
+def _per_channel(values: Sequence[int], dtype: type[np.signedinteger] = np.int32) -> np.ndarray:
+    return np.array(values if len(values) > 1 else values[0], dtype)
+
+
+def _double_rounding(
+    input_scale: float, filter_scales: Sequence[float], output_scale: float
+) -> DoubleRounding:
+    return DoubleRounding.from_real(
+        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
+    )
+
+
+def _double_precision(
+    input_scale: float, filter_scales: Sequence[float], output_scale: float
+) -> DoublePrecision:
+    return DoublePrecision.from_real(
+        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
+    )
+
+
+def _bounds_rounded_before_zero_point(
+    activation: str, scale: float, zero_point: int, dtype: str
+) -> tuple[int, int]:
+    """Rounds bound / scale half away from zero, adds the zero point, clamps to the dtype."""
+    code_min, code_max = QUANTIZED_LIMITS[dtype]
+    real_min, real_max = _ACTIVATION_RANGES[activation]
+    if real_min is not None:
+        code_min = max(code_min, real_scales.float32_code(real_min, scale, zero_point))
+    if real_max is not None:
+        code_max = min(code_max, real_scales.float32_code(real_max, scale, zero_point))
+    return code_min, code_max
+
+
+ARITHMETICS: dict[str, Arithmetic] = {
+    # TFLite BUILTIN_REF: its FULLY_CONNECTED requantizes in double precision, alone of its ops.
+    "reference": Arithmetic(
+        convolution=_double_rounding,
+        fully_connected=_double_precision,
+        activation_bounds=_bounds_rounded_before_zero_point,
+    ),
+}

@@ -1,0 +1,40 @@
+"""Codes of one scale and zero point become codes of another: RELU, RELU6 and QUANTIZE."""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.interpreter import output_stage, real_scales
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.requantize import DoubleRounding
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Integers of one rescaling op."""
+
+    input_zero_point: int
+    output: OutputStage
+
+
+def prepare(context: OpContext, multiplier: float, bounds: tuple[int, int]) -> Params:
+    """Returns the integers; `multiplier` is the real input_scale / output_scale."""
+    _, input_zero_point = context.per_tensor(context.input(0))
+    requantizer = DoubleRounding.from_real([multiplier])
+    return Params(input_zero_point, output_stage.prepare(context, requantizer, bounds))
+
+
+def prepare_activation(context: OpContext, activation: str) -> Params:
+    """Checks C1 and C2 of RELU and RELU6; returns the integers of `activation`."""
+    context.require_dtypes("C1", "int8", "int8")
+    context.require_shape("C2", context.input(0).shape)
+    input_scale, _ = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    multiplier = real_scales.float32_quotient(input_scale, output_scale)
+    return prepare(context, multiplier, context.activation_bounds("C1", activation))
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns output codes as int32, of the input's shape."""
+    return params.output(input_.astype(np.int32) - params.input_zero_point)

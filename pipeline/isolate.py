@@ -1,0 +1,49 @@
+"""One op cut out of a graph, as a model of its own."""
+
+import dataclasses
+
+from pipeline.graph import ABSENT, Graph, Operator, Subgraph
+
+
+def operands(graph: Graph, op: Operator) -> tuple[int, ...]:
+    """Returns the tensors that `op` of the main subgraph reads and that are no constants."""
+    tensors = graph.main.tensors
+    return tuple(
+        dict.fromkeys(i for i in op.inputs if i != ABSENT and tensors[i].data is None)
+    )
+
+
+def one_op(graph: Graph, op: Operator) -> Graph:
+    """Returns a model of `op` alone.
+
+    Args:
+      graph: A model without state: no variable tensors.
+      op: An operator of its main subgraph.
+
+    Returns:
+      Its inputs are operands(graph, op), its outputs op.outputs, in those orders.
+    """
+    kept = sorted({*op.inputs, *op.outputs, *op.intermediates} - {ABSENT})
+    moved = {old: new for new, old in enumerate(kept)} | {ABSENT: ABSENT}
+
+    def move(indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(moved[index] for index in indices)
+
+    subgraph = Subgraph(
+        name=f"{op.op}_{op.index}",
+        tensors=tuple(
+            dataclasses.replace(graph.main.tensors[old], index=moved[old]) for old in kept
+        ),
+        inputs=move(operands(graph, op)),
+        outputs=move(op.outputs),
+        operators=(
+            dataclasses.replace(
+                op,
+                index=0,
+                inputs=move(op.inputs),
+                outputs=move(op.outputs),
+                intermediates=move(op.intermediates),
+            ),
+        ),
+    )
+    return Graph(subgraphs=(subgraph,))

@@ -1,0 +1,14 @@
+"""Quantization-aware training: tfmot's annotations, our folding, ranges and rounding.
+
+  annotated = tfmot.quantization.keras.quantize_annotate_model(float_model)
+  model = qat.apply(annotated, SCHEMES["int8_per_channel"], input_spec.params)
+  qat.calibrate(model, batches)
+  ... train ...
+  qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
+"""
+
+from pipeline.qat.apply import apply
+from pipeline.qat.control import calibrate, load, ranges, set_phase
+from pipeline.qat.phase import CALIBRATION, EXPORT, Phase
+
+__all__ = ["CALIBRATION", "EXPORT", "Phase", "apply", "calibrate", "load", "ranges", "set_phase"]

@@ -1,0 +1,59 @@
+"""What a user does with a quantization-aware model besides training it."""
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from pipeline.legacy_keras import tf, tf_keras
+from pipeline.qat.layers import QuantizedLayer
+from pipeline.qat.phase import CALIBRATION, Phase
+
+
+def set_phase(model: tf_keras.Model, phase: Phase) -> None:
+    """Sets the phase of every quantized layer; functions traced before do not see it."""
+    for layer in quantized_layers(model):
+        layer.phase = phase
+    model.make_train_function(force=True)
+    model.make_test_function(force=True)
+    model.make_predict_function(force=True)
+
+
+def calibrate(model: tf_keras.Model, batches: Iterable) -> None:
+    """Sets the activation ranges from data, so that training starts near the float accuracy.
+
+    Runs with moving batch-norm statistics, quantized weights and unquantized activations; nothing
+    but the ranges changes.
+
+    Args:
+      model: From `apply`.
+      batches: float32 batches as the model takes them.
+    """
+    layers = quantized_layers(model)
+    phases = [layer.phase for layer in layers]
+    set_phase(model, CALIBRATION)
+    run = tf.function(lambda batch: model(batch, training=True), reduce_retracing=True)
+    for batch in batches:
+        run(batch)
+    for layer, phase in zip(layers, phases, strict=True):
+        layer.phase = phase
+
+
+def load(path: os.PathLike[str] | str) -> tf_keras.Model:
+    """Loads a quantization-aware model saved with `model.save`; its phase comes with it."""
+    return tf_keras.models.load_model(path, compile=False)
+
+
+def ranges(model: tf_keras.Model) -> dict[str, tuple[float, float]]:
+    """Returns {layer name: (minimum, maximum)} of all learned ranges, nudged."""
+    result = {}
+    for layer in quantized_layers(model):
+        if layer.output_range is not None and layer.output_range.built:
+            grid = np.asarray(layer.output_range.grid())
+            result[layer.name] = (float(grid[0]), float(grid[1]))
+    return result
+
+
+def quantized_layers(model: tf_keras.Model) -> list[QuantizedLayer]:
+    """Returns the model's quantized layers, in the order of the model."""
+    return [layer for layer in model.layers if isinstance(layer, QuantizedLayer)]

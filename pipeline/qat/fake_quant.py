@@ -1,0 +1,161 @@
+"""Simulated quantization: float32 tensors whose values lie on an integer grid.
+
+A *grid* is float32[3]: (minimum, maximum, scale) of a per-tensor range, nudged so that
+minimum = -zero_point * scale with an integer zero_point in [0, 2**num_bits - 1].
+
+Gradients are straight-through: the quantizer's is the identity, and only the activation function
+keeps its own. TensorFlow's FakeQuant ops would also zero the gradient of values outside the range;
+their gradient kernel reduces twice over the tensor for min and max gradients that an EMA range does
+not use, and costs as much as a batch normalization.
+"""
+
+from pipeline.legacy_keras import tf
+
+ACTIVATIONS = ("linear", "relu", "relu6")
+
+_MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
+_MIN_WEIGHT = 1e-9  # Likewise for weights.
+_FLOAT32_BITS = 24  # Finer steps than its significand's change nothing.
+_MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the other half.
+
+
+def nudge(minimum: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
+    """Returns the grid of a range, moved so that 0.0 is exactly a code.
+
+    Jacob et al. 2018, section 3.2.
+
+    Args:
+      minimum: float32 scalar, at most 0.
+      maximum: float32 scalar, at least 0.
+      num_bits: Bits of a code.
+    """
+    steps = 2.0**num_bits - 1.0
+    scale = tf.maximum(maximum - minimum, _MIN_WIDTH) / steps
+    zero_point = tf.floor(-minimum / scale + 0.5)
+    return tf.stack([-zero_point * scale, (steps - zero_point) * scale, scale])
+
+
+def activate(x: tf.Tensor, activation: str) -> tf.Tensor:
+    """Returns "linear", "relu" or "relu6" of `x`."""
+    if activation == "relu":
+        return tf.nn.relu(x)
+    if activation == "relu6":
+        return tf.nn.relu6(x)
+    return x
+
+
+def fake_quant_activation(
+    x: tf.Tensor, grid: tf.Tensor, activation: str, num_bits: int
+) -> tf.Tensor:
+    """Applies activation and quantizer in one pass; rounds once, ties up.
+
+    For "relu" and "relu6" the range starts at 0 and ends at or below the activation's own bound, so
+    that clamping to the range is the activation function.
+
+    Args:
+      x: float32, any shape; before the activation function.
+      grid: float32[3], the output's.
+      activation: One of ACTIVATIONS.
+      num_bits: Bits of a code.
+    """
+
+    @tf.custom_gradient
+    def straight_through(x: tf.Tensor):
+        y = tf.quantization.fake_quant_with_min_max_vars(x, grid[0], grid[1], num_bits)
+
+        def gradient(dy: tf.Tensor) -> tf.Tensor:
+            if activation == "relu":
+                return tf.raw_ops.ReluGrad(gradients=dy, features=x)
+            if activation == "relu6":
+                return tf.raw_ops.Relu6Grad(gradients=dy, features=x)
+            return dy
+
+        return y, gradient
+
+    return straight_through(x)
+
+
+def fake_quant_reference(
+    x: tf.Tensor, grid: tf.Tensor, right_shift: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Quantizes as TFLite's reference kernels round; no gradient.
+
+    The accumulator times a 31-bit significand is rounded to a multiple of 2**-right_shift output
+    steps, ties up (SaturatingRoundingDoublingHighMul), and that to whole steps, ties away from zero
+    (RoundingDivideByPOT).
+
+    Args:
+      x: float32, any shape; after the activation function.
+      grid: float32[3], the output's.
+      right_shift: Of the requantization multiplier, scalar or one per channel (last axis); None
+        for kernels that round once.
+    """
+    minimum, maximum, scale = tf.unstack(grid)
+    steps = x / scale
+    if right_shift is not None:
+        bits = tf.clip_by_value(right_shift, 0, _FLOAT32_BITS)
+        unit = tf.cast(tf.bitwise.left_shift(1, bits), tf.float32)
+        steps = tf.floor(steps * unit + 0.5) / unit
+    steps = tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5)
+    return tf.clip_by_value(steps * scale, minimum, maximum)
+
+
+def right_shift(multiplier: tf.Tensor) -> tf.Tensor:
+    """Returns n of multiplier = m * 2**-n with m in [0.5, 1): int32, same shape.
+
+    Reads the exponent field of the float32, which is exact where a logarithm would round.
+    """
+    exponent = tf.bitwise.right_shift(tf.bitcast(multiplier, tf.int32), 23)
+    return 126 - exponent
+
+
+def weight_maximum(
+    weights: tf.Tensor, bias: tf.Tensor, input_scale: tf.Tensor | None, *, per_channel: bool, levels: int
+) -> tf.Tensor:
+    """Returns the largest magnitude that the weights' symmetric range has to cover.
+
+    A channel whose folded weights are almost 0 would get a scale so small that its bias, counted in
+    units of input_scale * weight_scale, leaves int32; the range of such a channel is widened.
+
+    Args:
+      weights: float32[..., channels], folded.
+      bias: float32[channels], folded.
+      input_scale: float32 scalar, or None where the input is not quantized.
+      per_channel: One range per channel, else one for all.
+      levels: Largest weight code.
+
+    Returns:
+      float32[channels], or a float32 scalar.
+    """
+    axes = list(range(weights.shape.rank - 1)) if per_channel else None
+    largest = tf.maximum(tf.reduce_max(tf.abs(weights), axes), _MIN_WEIGHT)
+    if input_scale is None:
+        return largest
+    floor = tf.abs(bias) * (levels / _MAX_BIAS) / input_scale
+    return tf.maximum(largest, floor if per_channel else tf.reduce_max(floor))
+
+
+def fake_quant_weights(weights: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
+    """Quantizes weights symmetrically to codes -(2**(num_bits-1) - 1) and up; ties up.
+
+    Args:
+      weights: float32[..., channels].
+      maximum: float32[channels] or float32 scalar from `weight_maximum`.
+      num_bits: Bits of a code.
+    """
+
+    @tf.custom_gradient
+    def straight_through(weights: tf.Tensor):
+        quantizer = (
+            tf.quantization.fake_quant_with_min_max_vars_per_channel
+            if maximum.shape.rank == 1
+            else tf.quantization.fake_quant_with_min_max_vars
+        )
+        return quantizer(weights, -maximum, maximum, num_bits, narrow_range=True), lambda dy: dy
+
+    return straight_through(weights)
+
+
+def fake_quant_bias(bias: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """Rounds a bias to multiples of input_scale * weight_scale, as the int32 bias will be."""
+    return bias + tf.stop_gradient(tf.round(bias / scale) * scale - bias)

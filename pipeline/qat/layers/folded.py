@@ -1,0 +1,192 @@
+"""Convolution-like layers with batch normalization folded into their weights.
+
+Jacob et al. 2018, section 3.2, fold by convolving twice: once with the raw weights for the batch
+statistics, once with the folded and quantized ones. One convolution is enough. With
+c = gamma / sqrt(moving_variance + epsilon) per output channel, held constant for the gradient,
+
+  w' = fake_quant(w * c) / c          y = batch_norm(conv(x, w'), gamma, beta)
+
+the convolution sees the rounding that the folded weights will suffer, and batch normalization
+measures the statistics of that quantized convolution. Once frozen,
+
+  s = gamma / sqrt(moving_variance + epsilon)
+  y = conv(x, fake_quant(w * s)) + fake_quant(beta - moving_mean * s)
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from pipeline.legacy_keras import tf, tf_keras
+from pipeline.qat import fake_quant
+from pipeline.qat.layers.base import QuantizedLayer
+
+_MIN_FACTOR = 1e-8  # Below this, w * c / c is noise.
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNormSpec:
+    """The hyperparameters of the folded tf_keras BatchNormalization."""
+
+    momentum: float
+    epsilon: float
+    center: bool
+    scale: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSpec:
+    """How weights are quantized: see QuantScheme."""
+
+    num_bits: int
+    per_channel: bool
+
+    @property
+    def levels(self) -> int:
+        """Largest weight code."""
+        return 2 ** (self.num_bits - 1) - 1
+
+
+class FoldedLayer(QuantizedLayer):
+    """Base of the convolution, depthwise convolution and fully connected layers.
+
+    Weights: kernel (the float layer's shape), bias (only without batch normalization), gamma,
+    beta (trainable), moving_mean, moving_variance: float32[channels].
+    """
+
+    requantizes_twice = True  # Whether the reference kernel rounds by multiplier and shift.
+
+    def __init__(
+        self,
+        weights: Mapping | WeightSpec,
+        batch_norm: Mapping | BatchNormSpec | None,
+        use_bias: bool,
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.weight_spec = weights if isinstance(weights, WeightSpec) else WeightSpec(**weights)
+        if batch_norm is not None and not isinstance(batch_norm, BatchNormSpec):
+            batch_norm = BatchNormSpec(**batch_norm)
+        self.batch_norm = batch_norm
+        self.use_bias = use_bias
+        self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
+
+    def kernel_shape(self, input_shape: tuple) -> tuple[int, ...]:
+        """Returns the float layer's kernel shape."""
+        raise NotImplementedError
+
+    def kernel_op(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the linear operation without bias; channels last."""
+        raise NotImplementedError
+
+    def channels_last(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the kernel reshaped so that its last axis is the output channels."""
+        return kernel
+
+    def build(self, input_shape) -> None:
+        kernel_shape = self.kernel_shape(tuple(input_shape))
+        self.kernel = self.add_weight(
+            name="kernel", shape=kernel_shape, regularizer=self.kernel_regularizer
+        )
+        channels = self._channels(kernel_shape)
+
+        def vector(name: str, trainable: bool, initializer: str = "zeros"):
+            return self.add_weight(
+                name=name, shape=(channels,), trainable=trainable, initializer=initializer
+            )
+
+        self.bias = vector("bias", True) if self.use_bias else None
+        norm = self.batch_norm
+        if norm is not None:
+            self.gamma = vector("gamma", True, "ones") if norm.scale else tf.ones([channels])
+            self.beta = vector("beta", True) if norm.center else tf.zeros([channels])
+            self.moving_mean = vector("moving_mean", False)
+            self.moving_variance = vector("moving_variance", False, "ones")
+        super().build(input_shape)
+
+    def call(self, x, input_grid=None, training=False):
+        input_scale = None if input_grid is None else input_grid[2]
+        use_batch_statistics = (
+            training and self.batch_norm is not None and not self.phase.freeze_batch_norm
+        )
+        if use_batch_statistics:
+            return self.finish(self._normalized_by_batch(x, input_scale), training)
+        weights, bias, accumulator_scale = self._folded(input_scale)
+        y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape)) + bias
+        return self.finish(y, training, multiplier=accumulator_scale)
+
+    def folded_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (float32[..., channels] weights, float32[channels] bias), folded, unquantized."""
+        weights = self.channels_last(tf.convert_to_tensor(self.kernel))
+        bias = 0.0 if self.bias is None else tf.convert_to_tensor(self.bias)
+        if self.batch_norm is None:
+            return weights, tf.zeros(weights.shape[-1:]) + bias
+        factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        return weights * factor, self.beta + (bias - self.moving_mean) * factor
+
+    def _folded(self, input_scale):
+        weights, bias = self.folded_weights()
+        maximum = self._weight_maximum(weights, bias, input_scale)
+        weights = fake_quant.fake_quant_weights(weights, maximum, self.weight_spec.num_bits)
+        if input_scale is None:
+            return weights, bias, None
+        accumulator_scale = input_scale * maximum / float(self.weight_spec.levels)
+        bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
+        return weights, bias, accumulator_scale if self.requantizes_twice else None
+
+    def _normalized_by_batch(self, x, input_scale):
+        weights = self.channels_last(tf.convert_to_tensor(self.kernel))
+        factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        folded, bias = self.folded_weights()
+        maximum = self._weight_maximum(folded, bias, input_scale)
+        rounded = fake_quant.fake_quant_weights(folded, maximum, self.weight_spec.num_bits)
+        usable = tf.abs(factor) >= _MIN_FACTOR
+        rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
+        weights = weights + tf.stop_gradient(rounded - weights)
+        y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape))
+        y, mean, variance = self._fused_batch_norm(y)
+        # A channel whose codes are all 0 measures variance 0; letting that into the moving
+        # statistics would blow up its folding factor.
+        alive = tf.reduce_any(rounded != 0.0, list(range(rounded.shape.rank - 1)))
+        self._update_moving(self.moving_mean, mean, alive)
+        self._update_moving(self.moving_variance, variance, alive)
+        return y
+
+    def _fused_batch_norm(self, y):
+        shape = tf.shape(y)
+        if y.shape.rank == 2:
+            y = y[:, tf.newaxis, tf.newaxis, :]
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            y, self.gamma, self.beta, epsilon=self.batch_norm.epsilon, is_training=True
+        )
+        if self.bias is not None:
+            mean = mean + self.bias
+        return tf.reshape(y, shape) if y.shape.rank != shape.shape[0] else y, mean, variance
+
+    def _update_moving(self, moving, batch, alive) -> None:
+        rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
+        moving.assign_sub(rate * (moving - batch))
+
+    def _weight_maximum(self, weights, bias, input_scale):
+        return tf.stop_gradient(
+            fake_quant.weight_maximum(
+                weights,
+                bias,
+                input_scale,
+                per_channel=self.weight_spec.per_channel,
+                levels=self.weight_spec.levels,
+            )
+        )
+
+    def _channels(self, kernel_shape: tuple[int, ...]) -> int:
+        return kernel_shape[-1]
+
+    def get_config(self) -> dict:
+        norm = self.batch_norm
+        return {
+            **super().get_config(),
+            "weights": dataclasses.asdict(self.weight_spec),
+            "batch_norm": None if norm is None else dataclasses.asdict(norm),
+            "use_bias": self.use_bias,
+            "kernel_regularizer": tf_keras.regularizers.serialize(self.kernel_regularizer),
+        }

@@ -1,0 +1,13 @@
+"""Softmax over the last axis; SOFTMAX, whose output range is fixed to [0, 255/256]."""
+
+from pipeline.legacy_keras import tf, tf_keras
+from pipeline.qat.layers.base import QuantizedLayer
+
+
+@tf_keras.utils.register_keras_serializable("intonly")
+class QuantizedSoftmax(QuantizedLayer):
+    """float32[..., classes] -> float32[..., classes] with scale 1/256."""
+
+    def call(self, x, input_grid=None, training=False):
+        grid = tf.constant([0.0, 255.0 / 256.0, 1.0 / 256.0])
+        return self.requantize(tf.nn.softmax(x), grid, training), grid

@@ -1,0 +1,28 @@
+"""What a quantization-aware model does at this point of its training."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Python flags that layers read while they are traced; change them with `qat.set_phase`.
+
+    Attributes:
+      quantize_activations: False during the quantization delay (Jacob et al. 2018, section 3.1):
+        ranges are learned, values pass unrounded.
+      update_ranges: Whether a training call moves the activation ranges.
+      freeze_batch_norm: Fold the moving statistics instead of normalizing with the batch's.
+      rounding: How activations round outside training. "reference" rounds as TFLite's reference
+        kernels do, twice (SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT); "single"
+        uses TensorFlow's FakeQuant ops, as training does and the converter needs.
+    """
+
+    quantize_activations: bool = True
+    update_ranges: bool = True
+    freeze_batch_norm: bool = False
+    rounding: Literal["reference", "single"] = "reference"
+
+
+CALIBRATION = Phase(quantize_activations=False, update_ranges=True, freeze_batch_norm=True)
+EXPORT = Phase(freeze_batch_norm=True, update_ranges=False, rounding="single")

@@ -1,0 +1,1 @@
+"""Command-line tools, one per stage: `python -m tools.NAME --help`."""

@@ -1,0 +1,100 @@
+"""Certifies a .tflite model as integer-only, from its schema.
+
+  python -m tools.certify --model=M.tflite [--report=R.json]
+
+Exit code 0: integer-only and sound; 1: not, with every op and tensor at fault; 2: not a model.
+"""
+
+import dataclasses
+
+import rich.box
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import certificate, flatbuffer, report
+from pipeline.certificate import Certificate
+from tools import cli
+
+_MODEL = flags.DEFINE_string("model", None, "The .tflite model to certify.", required=True)
+_REPORT = flags.DEFINE_string("report", None, "Where to write the certificate as JSON.")
+
+_EXIT_GOOD = 0
+_EXIT_NOT_GOOD = 1
+
+_TIGHTEST_SHOWN = 5
+
+
+def main() -> int:
+    """Certifies --model, prints the certificate and returns the exit code."""
+    certified = certificate.certify(flatbuffer.read(_MODEL.value))
+    _print(certified)
+    if _REPORT.value:
+        report.write(
+            _REPORT.value,
+            "certificate",
+            {
+                "is_integer_only": certified.is_integer_only,
+                "passes": certified.passes,
+                "verdict": certified.verdict,
+                **dataclasses.asdict(certified),
+            },
+            inputs=[_MODEL.value],
+        )
+    return _EXIT_GOOD if certified.passes else _EXIT_NOT_GOOD
+
+
+def _print(certified: Certificate) -> None:
+    console = Console(highlight=False)
+    console.print(_edges(certified))
+    counts = ", ".join(f"{op} {count}" for op, count in certified.op_counts.items())
+    print(f"ops: {counts}")
+    if certified.accumulators:
+        console.print(_accumulators(certified))
+    if certified.unproved:
+        print(f"accumulators not bounded here: {', '.join(certified.unproved)}")
+    for kind, findings in (
+        ("float op", certified.float_ops),
+        ("float edge", certified.boundary),
+        ("defect", certified.defects),
+        ("warning", certified.warnings),
+    ):
+        for found in findings:
+            print(f"{kind}: {found}")
+    print(certified.verdict)
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
+
+
+def _edges(certified: Certificate) -> Table:
+    table = _table("inputs and outputs", "", "name", "dtype", "shape", "scale", "zero point")
+    for edge in certified.edges:
+        scale = "" if edge.scale is None else f"{edge.scale:.9g}"
+        zero_point = "" if edge.zero_point is None else str(edge.zero_point)
+        shape = "x".join(map(str, edge.shape))
+        table.add_row(edge.kind, edge.name, edge.dtype, shape, scale, zero_point)
+    return table
+
+
+def _accumulators(certified: Certificate) -> Table:
+    bounds = sorted(certified.accumulators, key=lambda bound: bound.headroom_bits)
+    table = _table(
+        f"accumulators: largest partial sums, the tightest of {len(bounds)}",
+        *("op", "weights", "channel", "bound", "limit", "bits left"),
+    )
+    for bound in bounds[:_TIGHTEST_SHOWN]:
+        table.add_row(
+            f"{bound.op_index} {bound.op}",
+            bound.layer or bound.tensor,
+            str(bound.channel),
+            str(bound.bound),
+            str(bound.limit),
+            f"{bound.headroom_bits:.1f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    cli.run(main)

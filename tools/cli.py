@@ -1,0 +1,98 @@
+"""What every tool shares: flags, exit codes, and errors told in one message.
+
+  0    done and good
+  1    the thing checked is not good
+  2    the request cannot be served: bad flag, missing file, unsupported op, ...
+  130  interrupted from the keyboard
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from absl import flags
+
+from pipeline import errors
+
+EXIT_CANNOT_SERVE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
+
+_DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+
+
+class _HelpRequestedError(Exception):
+    """--help was met; stops parsing before required flags are missed."""
+
+
+class _HelpFlag(flags.BooleanFlag):
+    """Unlike absl's own, leads to exit code 0."""
+
+    def __init__(self) -> None:
+        super().__init__("help", False, "Show this help.", short_name="h")
+
+    def parse(self, argument: str | bool | None) -> None:
+        super().parse(argument)
+        if self.value:
+            raise _HelpRequestedError
+
+
+flags.DEFINE_flag(_HelpFlag())
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Parses the command line's flags, runs `main` and exits with its answer (None is 0).
+
+    Errors end in one message on stderr and their exit code, without traceback unless --debug.
+    """
+    try:
+        exit_code = _run(main, sys.argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output left early (`| head`). Python flushes stdout once more on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        exit_code = EXIT_CANNOT_SERVE
+    sys.exit(exit_code)
+
+
+def _run(main: Callable[[], int | None], argv: Sequence[str]) -> int:
+    try:
+        _parse_flags(argv)
+    except _HelpRequestedError:
+        print(_help(main))
+        return 0
+    except flags.Error as error:
+        return _fail(f"{error} (--help lists the flags)")
+    try:
+        return main() or 0
+    except errors.IntonlyError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except Exception as error:
+        # Ours to mend: Python's own exit code 1 would read as a verdict.
+        return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+
+
+def _parse_flags(argv: Sequence[str]) -> None:
+    arguments = flags.FLAGS(argv)[1:]
+    if arguments:
+        raise flags.Error(f"needed flags only, got {arguments[0]!r}: write --NAME=VALUE")
+
+
+def _help(main: Callable[[], int | None]) -> str:
+    module = sys.modules[main.__module__]
+    tool_flags = flags.FLAGS.module_help(module)
+    return "\n".join(filter(None, (module.__doc__, tool_flags, flags.FLAGS.module_help(__name__))))
+
+
+def _fail(message: str, exit_code: int = EXIT_CANNOT_SERVE) -> int:
+    if sys.exc_info()[1] is not None and flags.FLAGS.is_parsed() and _DEBUG.value:
+        traceback.print_exc()
+    print(f"error: {message}", file=sys.stderr)
+    return exit_code
