@@ -38,9 +38,10 @@ def prepare(context: OpContext) -> Params:
     output_scale, output_zero_point = context.per_tensor(context.output)
     context.require(output_scale == _OUTPUT_SCALE, "C3", "output scale 1/256", output_scale)
 
-    reals = np.float32(input_scale) * (_CODES - input_zero_point).astype(np.float32)
-    # Through float64, because numpy's own float32 exp is not correctly rounded.
-    exponentials = np.exp(-reals.astype(np.float64)).astype(np.float32)
+    with np.errstate(over="ignore"):  # An infinite exponential rightly gives 0.
+        reals = np.float32(input_scale) * (_CODES - input_zero_point).astype(np.float32)
+        # Through float64, because numpy's own float32 exp is not correctly rounded.
+        exponentials = np.exp(-reals.astype(np.float64)).astype(np.float32)
     logistic = np.float32(1) / (np.float32(1) + exponentials)
     codes = np.floor(logistic * np.float32(256) + np.float32(0.5)) + output_zero_point
     return Params(np.clip(codes, -128, 127).astype(np.int8))

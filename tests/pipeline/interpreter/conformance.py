@@ -1,0 +1,125 @@
+"""What the tests of all kernels share: random cases, and their comparison with BUILTIN_REF."""
+
+import dataclasses
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from pipeline import flatbuffer
+from pipeline.errors import UnsupportedOpError
+from pipeline.graph import ABSENT
+from pipeline.interpreter import Interpreter
+from pipeline.interpreter.kernels import KERNELS
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.requantize import ARITHMETICS
+from tests.pipeline.interpreter.integer_array import watch
+from tests.pipeline.interpreter.oracle import Oracle
+
+NUM_CASES = 200
+random_cases = hypothesis.settings(max_examples=NUM_CASES, deadline=None, derandomize=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """A model of one op, and inputs for it."""
+
+    model: bytes
+    inputs: tuple[np.ndarray, ...]
+
+    def __repr__(self) -> str:
+        """Returns what a failing test prints."""
+        graph = flatbuffer.read(self.model).main
+        tensors = [
+            (tensor.dtype, tensor.shape, tensor.quantization, tensor.data)
+            for tensor in graph.tensors
+        ]
+        return f"{graph.operators[0]}\n{tensors}\n{self.inputs}"
+
+
+def check(oracle: Oracle, case: Case) -> None:
+    """Compares our output with the oracle's, bit for bit; no step of ours may make a float."""
+    (expected,) = oracle.run(case.model, *case.inputs)
+    (actual,) = Interpreter(case.model).run(*case.inputs)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_array_equal(actual, expected)
+    np.testing.assert_array_equal(evaluate_watched(case), expected)
+
+
+def run(model: bytes, *inputs: object) -> list[object]:
+    """Returns the only output of a model as nested lists; inputs are lists of codes."""
+    interpreter = Interpreter(model)
+    arrays = [
+        np.array(values, details.dtype)
+        for values, details in zip(inputs, interpreter.input_details, strict=True)
+    ]
+    (output,) = interpreter.run(*arrays)
+    return output.tolist()
+
+
+def refuses(label: str, model: bytes) -> None:
+    """Checks that the interpreter refuses a model for the constraint of this label."""
+    with pytest.raises(UnsupportedOpError, match=rf"(^|: ){label}: "):
+        Interpreter(model)
+
+
+def evaluate_watched(case: Case) -> np.ndarray:
+    """Runs the kernel alone, every array watched for floats."""
+    graph = flatbuffer.read(case.model).main
+    op = graph.operators[0]
+    context = OpContext(
+        op,
+        tuple(None if index == ABSENT else graph.tensors[index] for index in op.inputs),
+        tuple(graph.tensors[index] for index in op.outputs),
+        ARITHMETICS["reference"],
+    )
+    given = iter(case.inputs)
+    operands = [
+        None if tensor is None else watch(next(given) if tensor.data is None else tensor.data)
+        for tensor in context.inputs
+    ]
+    kernel = KERNELS[op.op]
+    return kernel.evaluate(kernel.prepare(context), *operands)
+
+
+def generators() -> st.SearchStrategy[np.random.Generator]:
+    """Random generators; hypothesis chooses the seed."""
+    return st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+def zero_points(dtype: str = "int8") -> st.SearchStrategy[int]:
+    """Zero points, the extremes more often than others."""
+    limits = np.iinfo(dtype)
+    return st.one_of(
+        st.sampled_from([limits.min, limits.max, 0]), st.integers(limits.min, limits.max)
+    )
+
+
+def scales() -> st.SearchStrategy[float]:
+    """Scales exact in float32: spread over powers of two, powers of two themselves, ratios / 255."""
+    spread = st.floats(-10, 3).map(lambda power: 2.0**power)
+    powers = st.integers(-10, 3).map(lambda power: 2.0**power)
+    ratios = st.integers(1, 600).map(lambda numerator: numerator / 255)
+    return st.one_of(spread, powers, ratios).map(lambda scale: float(np.float32(scale)))
+
+
+def codes(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "int8", extreme: bool = False
+) -> np.ndarray:
+    """Codes of a type: uniform, or only its smallest and largest."""
+    limits = np.iinfo(dtype)
+    if extreme:
+        return rng.choice([limits.min, limits.max], shape).astype(dtype)
+    return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
+
+
+def accumulators_near_ties(
+    rng: np.random.Generator, multipliers: np.ndarray, count: int
+) -> np.ndarray:
+    """int32[count] whose products with multipliers (cycled) lie near k + 1/2, or at extremes."""
+    ties = rng.integers(-200, 200, count) + 0.5
+    near = np.rint(ties / np.resize(multipliers, count)) + rng.integers(-3, 4, count)
+    extremes = rng.choice([-(2**31), 2**31 - 1, -(2**30), 2**24 + 1, 0], count)
+    chosen = np.where(rng.random(count) < 0.1, extremes, near)
+    return np.clip(chosen, -(2**31), 2**31 - 1).astype(np.int32)

@@ -1,0 +1,61 @@
+"""ADD against worked examples and BUILTIN_REF."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pipeline.interpreter import conformance, elementwise
+from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.oracle import Oracle
+
+
+def _model(
+    first: Operand | None = None,
+    second: Operand | None = None,
+    output: Operand | None = None,
+    **options: object,
+) -> bytes:
+    """Returns (a - 1) + (b + 2) / 2, in steps of 1; parts can be replaced."""
+    return model(
+        "ADD",
+        [first or Operand((1, 3), 1.0, 1), second or Operand((1, 3), 0.5, -2)],
+        output or Operand((1, 3), 1.0, 0),
+        **options,
+    )
+
+
+def test_brings_scales_together() -> None:
+    assert conformance.run(_model(), [[1, 11, -127]], [[0, -12, -128]]) == [[1, 5, -128]]
+
+
+def test_halves_round_away_from_zero() -> None:
+    assert conformance.run(_model(), [[1, 1, 1]], [[-1, -3, 1]]) == [[1, -1, 2]]
+
+
+def test_relu6_clamps() -> None:
+    content = _model(fused_activation_function="RELU6")
+    assert conformance.run(content, [[5, 11, -5]], [[-2, -2, -2]]) == [[4, 6, 0]]
+
+
+def test_c1_types() -> None:
+    conformance.refuses("C1", _model(second=Operand((1, 3), 0.5, 2, "uint8")))
+
+
+def test_c2_shapes() -> None:
+    conformance.refuses("C2", _model(second=Operand((1, 2), 0.5)))
+    conformance.refuses("C2", _model(output=Operand((2, 3), 1.0)))
+
+
+def test_c3_output_scale_not_far_below_inputs() -> None:
+    conformance.refuses("C3", _model(output=Operand((1, 3), 2.0**-19)))
+
+
+def test_c4_activation() -> None:
+    conformance.refuses("C4", _model(fused_activation_function="TANH"))
+
+
+@conformance.random_cases
+@given(
+    elementwise.cases("ADD", st.one_of(st.floats(0.01, 100.0), st.sampled_from([0.5, 1.0, 2.0])))
+)
+def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case)

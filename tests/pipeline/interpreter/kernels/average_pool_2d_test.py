@@ -1,0 +1,61 @@
+"""AVERAGE_POOL_2D against worked examples and BUILTIN_REF."""
+
+import pytest
+from hypothesis import given
+
+from tests.pipeline.interpreter import conformance, pooling
+from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.oracle import Oracle
+
+_OPTIONS = {
+    "padding": "SAME",
+    "stride_h": 1,
+    "stride_w": 2,
+    "filter_height": 1,
+    "filter_width": 2,
+}
+
+
+def _model(
+    input_: Operand | None = None, output: Operand | None = None, **options: object
+) -> bytes:
+    """Returns pairs of a row of three, the last of them half outside; parts can be replaced."""
+    return model(
+        "AVERAGE_POOL_2D",
+        [input_ or Operand((1, 1, 3, 1), 1.0, 0)],
+        output or Operand((1, 1, 2, 1), 1.0, 0),
+        **_OPTIONS | options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "means"), [([1, 2, 7], [2, 7]), ([-1, -2, -7], [-2, -7]), ([0, 1, 0], [1, 0])]
+)
+def test_averages_taps_inside_halves_away_from_zero(row: list[int], means: list[int]) -> None:
+    codes = [[[[code] for code in row]]]
+    assert conformance.run(_model(), codes) == [[[[mean] for mean in means]]]
+
+
+def test_c1_types_and_rank() -> None:
+    conformance.refuses("C1", _model(input_=Operand((1, 1, 3, 1), 1.0, 0, "uint8")))
+    conformance.refuses("C1", _model(input_=Operand((1, 3, 1), 1.0, 0)))
+
+
+@pytest.mark.parametrize("quantization", [(1.5, 0), (1.0, 1)])
+def test_c2_same_quantization(quantization: tuple[float, int]) -> None:
+    conformance.refuses("C2", _model(output=Operand((1, 1, 2, 1), *quantization)))
+
+
+def test_c3_windows() -> None:
+    conformance.refuses("C3", _model(stride_w=0))
+    conformance.refuses("C3", _model(padding="VALID"))
+
+
+def test_c4_activation() -> None:
+    conformance.refuses("C4", _model(fused_activation_function="TANH"))
+
+
+@conformance.random_cases
+@given(pooling.cases("AVERAGE_POOL_2D"))
+def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case)

@@ -1,0 +1,54 @@
+"""MUL against worked examples and BUILTIN_REF."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pipeline.interpreter import conformance, elementwise
+from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.oracle import Oracle
+
+
+def _model(
+    first: Operand | None = None,
+    second: Operand | None = None,
+    output: Operand | None = None,
+    **options: object,
+) -> bytes:
+    """Returns (a - 1) * (b + 2) / 4; parts can be replaced."""
+    return model(
+        "MUL",
+        [first or Operand((1, 3), 0.5, 1), second or Operand((1, 3), 0.5, -2)],
+        output or Operand((1, 3), 1.0, 0),
+        **options,
+    )
+
+
+def test_multiplies_centered_codes() -> None:
+    assert conformance.run(_model(), [[5, 1, 127]], [[6, 50, 127]]) == [[8, 0, 127]]
+
+
+def test_halves_round_away_from_zero() -> None:
+    assert conformance.run(_model(), [[2, 0, 4]], [[0, 0, 0]]) == [[1, -1, 2]]
+
+
+def test_relu_clamps() -> None:
+    content = _model(fused_activation_function="RELU")
+    assert conformance.run(content, [[-7, 5, 1]], [[0, 0, 0]]) == [[0, 2, 0]]
+
+
+def test_c1_types() -> None:
+    conformance.refuses("C1", _model(second=Operand((1, 3), 0.5, 2, "uint8")))
+
+
+def test_c2_shapes() -> None:
+    conformance.refuses("C2", _model(second=Operand((1, 2), 0.5)))
+
+
+def test_c3_activation() -> None:
+    conformance.refuses("C3", _model(fused_activation_function="SIGN_BIT"))
+
+
+@conformance.random_cases
+@given(elementwise.cases("MUL", st.one_of(st.floats(0.1, 300.0), st.sampled_from([0.5, 4.0, 64.0]))))
+def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case)

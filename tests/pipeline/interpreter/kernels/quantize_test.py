@@ -1,0 +1,61 @@
+"""QUANTIZE against worked examples and BUILTIN_REF."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.oracle import Oracle
+
+
+def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
+    """Returns steps of 1 from steps of 1/2; parts can be replaced."""
+    return model(
+        "QUANTIZE", [input_ or Operand((4,), 0.5, 2)], output or Operand((4,), 1.0, -1)
+    )
+
+
+def test_rescales_halves_away_from_zero() -> None:
+    assert conformance.run(_model(), [2, 3, 1, 127]) == [-1, 0, -2, 62]
+
+
+def test_uint8_to_int8_moves_codes_by_128() -> None:
+    content = _model(Operand((4,), 0.5, 128, "uint8"), Operand((4,), 0.5, 0))
+    assert conformance.run(content, [0, 1, 128, 255]) == [-128, -127, 0, 127]
+
+
+def test_int8_to_uint8_moves_codes_by_128() -> None:
+    content = _model(Operand((4,), 0.5, 0), Operand((4,), 0.5, 128, "uint8"))
+    assert conformance.run(content, [-128, -127, 0, 127]) == [0, 1, 128, 255]
+
+
+def test_c1_types() -> None:
+    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8"), Operand((4,), 1, 0, "uint8")))
+    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "int16")))
+
+
+def test_c2_shape() -> None:
+    conformance.refuses("C2", _model(output=Operand((2, 2), 1.0)))
+
+
+@st.composite
+def _cases(draw: st.DrawFn) -> conformance.Case:
+    rng = draw(conformance.generators())
+    shape = tuple(draw(st.lists(st.integers(1, 12), min_size=1, max_size=3)))
+    source, target = draw(
+        st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")])
+    )
+    scale = draw(conformance.scales())
+    ratio = draw(st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.01, 100.0)))
+    content = model(
+        "QUANTIZE",
+        [Operand(shape, scale, draw(conformance.zero_points(source)), source)],
+        Operand(shape, scale * ratio, draw(conformance.zero_points(target)), target),
+    )
+    return conformance.Case(content, (conformance.codes(rng, shape, source),))
+
+
+@conformance.random_cases
+@given(_cases())
+def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case)
