@@ -52,9 +52,7 @@ def quantize_multiplier(real: float) -> QuantizedMultiplier:
     return QuantizedMultiplier(significand, shift)
 
 
-def saturating_rounding_doubling_high_mul(
-    a: np.ndarray | int, b: np.ndarray | int
-) -> np.ndarray:
+def saturating_rounding_doubling_high_mul(a: np.ndarray | int, b: np.ndarray | int) -> np.ndarray:
     """Returns a * b / 2**31 as int32; ties go up; min * min saturates to max."""
     product = np.multiply(a, b, dtype=np.int64)
     return np.minimum((product + (1 << 30)) >> 31, INT32_MAX).astype(np.int32)

@@ -50,7 +50,9 @@ def check_params(op: Operator, params: object) -> None:
       NotIntegerOnlyError: Names the op, the field and its type.
     """
     for path, value in _leaves(type(params).__name__, params):
-        if isinstance(value, np.ndarray | np.generic):
+        if isinstance(value, np.dtype):
+            fine = value.kind in _INTEGER_KINDS
+        elif isinstance(value, np.ndarray | np.generic):
             fine = value.dtype.kind in _INTEGER_KINDS
         else:
             fine = value is None or isinstance(value, int)

@@ -18,17 +18,19 @@ class OutputStage:
       zero_point: Of the output.
       activation_min: Smallest output code, inclusive.
       activation_max: Largest output code, inclusive.
+      dtype: Integer type of the output.
     """
 
     requantizer: Requantizer
     zero_point: int
     activation_min: int
     activation_max: int
+    dtype: np.dtype
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns output codes as int32, of the accumulator's shape; the sum wraps at 32 bits."""
+        """Returns output codes of the accumulator's shape; adding the zero point wraps at 32 bits."""
         codes = self.requantizer(accumulator) + self.zero_point
-        return np.clip(codes, self.activation_min, self.activation_max)
+        return np.clip(codes, self.activation_min, self.activation_max).astype(self.dtype)
 
 
 def prepare(
@@ -36,7 +38,8 @@ def prepare(
 ) -> OutputStage:
     """Returns the stage that ends in the op's only output."""
     _, zero_point = context.per_tensor(context.output)
-    return OutputStage(requantizer, zero_point, *activation_bounds)
+    dtype = np.dtype(context.output.dtype)
+    return OutputStage(requantizer, zero_point, *activation_bounds, dtype)
 
 
 def prepare_filtered(

@@ -36,5 +36,5 @@ def prepare_activation(context: OpContext, activation: str) -> Params:
 
 
 def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
-    """Returns output codes as int32, of the input's shape."""
+    """Returns output codes of the input's shape."""
     return params.output(input_.astype(np.int32) - params.input_zero_point)

@@ -1,4 +1,4 @@
-"""The kernels: one op per file, each a contract, prepare() and evaluate(). KERNELS lists them all."""
+"""The kernels: one op per file, each a contract, prepare() and evaluate(); KERNELS lists them."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

@@ -72,7 +72,7 @@ def prepare(context: OpContext) -> Params:
 def evaluate(params: Params, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Returns int8 of the broadcast shape."""
     total = _term(params.first, first) + _term(params.second, second)
-    return params.output(total).astype(np.int8)
+    return params.output(total)
 
 
 def _term(operand: Operand, input_: np.ndarray) -> np.ndarray:

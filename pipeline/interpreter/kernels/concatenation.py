@@ -33,7 +33,9 @@ def prepare(context: OpContext) -> Params:
     output = context.per_tensor(context.output)
     for input_ in inputs:
         got = context.per_tensor(input_)
-        context.require(got == output, "C2", f"(scale, zero point) {output} of {input_.name!r}", got)
+        context.require(
+            got == output, "C2", f"(scale, zero point) {output} of {input_.name!r}", got
+        )
     rank = len(context.output.shape)
     axis = context.axis(context.option("axis", int), "C3", rank)
     shapes = [input_.shape for input_ in inputs]

@@ -6,8 +6,8 @@
   output = clamp(output_zero_point + round(multiplier[o] * acc))
   multiplier[o] = input_scale * filter_scale[o] / output_scale
 
-Taps outside the image are left out of the sum. acc is int32 and wraps, so that no order of summation
-matters.
+Taps outside the image are left out of the sum. acc is int32 and wraps, so that the order of
+summation does not matter.
 
 Constraints (tests are named after these labels):
   C1  input, filter, output are int8, bias is int32 and there.
@@ -73,4 +73,4 @@ def evaluate(
     patches = windows.reshape(-1, filter_[0].size)
     filters = filter_.reshape(channels, -1).astype(np.int32)
     accumulator = matmul.matmul_transposed(patches, filters) + bias
-    return params.output(accumulator).astype(np.int8).reshape(*windows.shape[:3], channels)
+    return params.output(accumulator).reshape(*windows.shape[:3], channels)

@@ -79,4 +79,4 @@ def evaluate(
     accumulator = np.broadcast_to(bias, (*windows.shape[:3], bias.size))
     for i, j in np.ndindex(windows.shape[3:5]):
         accumulator = accumulator + windows[:, :, :, i, j] * filters[0, i, j]
-    return params.output(accumulator).astype(np.int8)
+    return params.output(accumulator)

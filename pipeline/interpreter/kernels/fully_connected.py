@@ -5,8 +5,8 @@
   output[b, o] = clamp(output_zero_point + round(multiplier[o] * acc[b, o]))
   multiplier[o] = input_scale * filter_scale[o] / output_scale
 
-acc is int32 and wraps. The reference engine rounds as a double would, unlike in its convolutions; see
-requantize.py.
+acc is int32 and wraps. The reference engine rounds as a double would, unlike in its convolutions;
+see requantize.py.
 
 Constraints (tests are named after these labels):
   C1  input, filter, output are int8, bias is int32 or left out.
@@ -17,8 +17,8 @@ Constraints (tests are named after these labels):
   C6  fused activation is NONE, RELU, RELU6 or RELU_N1_TO_1.
   C7  weights are stored in the default format.
 
-Source: FullyConnected and FullyConnectedPerChannel with a double multiplier, tensorflow/lite/kernels/
-internal/reference/integer_ops/fully_connected.h.
+Source: FullyConnected and FullyConnectedPerChannel with a double multiplier, tensorflow/lite/
+kernels/internal/reference/integer_ops/fully_connected.h.
 """
 
 import dataclasses
@@ -88,4 +88,4 @@ def evaluate(
     accumulator = matmul.matmul_transposed(rows, filters)
     if bias is not None:
         accumulator = accumulator + bias
-    return params.output(accumulator).astype(np.int8).reshape(params.output_shape)
+    return params.output(accumulator).reshape(params.output_shape)

@@ -4,8 +4,8 @@
   acc = sum of (input - input_zero_point) over the axes
   multiplier = input_scale / output_scale / number of elements
 
-The multiplier is quantized before it is divided: with s = floor(log2 n), at most 32, its significand
-becomes (significand << s) // n and its shift loses s. acc is int32 and wraps.
+The multiplier is quantized before it is divided: with s = floor(log2 n), at most 32, its
+significand becomes (significand << s) // n and its shift loses s. acc is int32 and wraps.
 
 Constraints (tests are named after these labels):
   C1  input and output are int8, axes are int32.
@@ -72,11 +72,11 @@ def prepare(context: OpContext) -> Params:
 def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
     """Returns int8; the axes were read by prepare()."""
     total = input_.sum(axis=params.axes, dtype=np.int32, keepdims=params.keep_dims)
-    return params.output(total - params.acc_zero_point).astype(np.int8)
+    return params.output(total - params.acc_zero_point)
 
 
 def _divided(multiplier: float, divisor: int) -> DoubleRounding:
-    """Quantizes multiplier / divisor as the runtime does: first the multiplier, then its quotient."""
+    """Quantizes multiplier / divisor as the runtime does: the multiplier, then its quotient."""
     quantized = fixed_point.quantize_multiplier(multiplier)
     shift = min(divisor.bit_length() - 1, 32, 31 + quantized.shift)
     return DoubleRounding(

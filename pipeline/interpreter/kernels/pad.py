@@ -34,9 +34,7 @@ class Params:
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C3; reads the paddings."""
     input_, paddings_dtype = context.input(0), context.input(1).dtype
-    context.require_dtypes(
-        "C1", "int8", "int64" if paddings_dtype == "int64" else "int32", "int8"
-    )
+    context.require_dtypes("C1", "int8", "int64" if paddings_dtype == "int64" else "int32", "int8")
     paddings = context.constant(1)
     context.require(
         paddings.shape == (len(input_.shape), 2) and bool(np.all(paddings >= 0)),

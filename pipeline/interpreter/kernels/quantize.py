@@ -1,6 +1,7 @@
 """QUANTIZE: int8 or uint8 to int8 or uint8.
 
-  output = clamp(output_zero_point + round(input_scale / output_scale * (input - input_zero_point)))
+  output = clamp(output_zero_point + round(multiplier * (input - input_zero_point)))
+  multiplier = input_scale / output_scale
 
 Constraints (tests are named after these labels):
   C1  input and output are int8 or uint8, not both uint8.
@@ -10,28 +11,14 @@ Source: Requantize, tensorflow/lite/kernels/internal/reference/requantize.h; Pre
 tensorflow/lite/kernels/quantize.cc.
 """
 
-import dataclasses
-
-import numpy as np
-
 from pipeline.interpreter import real_scales, rescale
 from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.rescale import Params, evaluate
 from pipeline.quant_params import QUANTIZED_LIMITS
 
+__all__ = ["evaluate", "prepare"]
+
 _TYPES = (("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Params:
-    """Integers of one requantization.
-
-    Attributes:
-      rescale: From one scale and zero point to the other.
-      dtype: Zero of the output's type.
-    """
-
-    rescale: rescale.Params
-    dtype: np.ndarray
 
 
 def prepare(context: OpContext) -> Params:
@@ -42,12 +29,4 @@ def prepare(context: OpContext) -> Params:
     input_scale, _ = context.per_tensor(context.input(0))
     output_scale, _ = context.per_tensor(context.output)
     multiplier = real_scales.double_quotient(input_scale, output_scale)
-    bounds = QUANTIZED_LIMITS[context.output.dtype]
-    return Params(
-        rescale.prepare(context, multiplier, bounds), np.zeros((), context.output.dtype)
-    )
-
-
-def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
-    """Returns codes of the output's type, of the input's shape."""
-    return rescale.evaluate(params.rescale, input_).astype(params.dtype.dtype)
+    return rescale.prepare(context, multiplier, QUANTIZED_LIMITS[context.output.dtype])

@@ -13,18 +13,13 @@ Source: ReluX, tensorflow/lite/kernels/internal/optimized/optimized_ops.h; ReluP
 QuantizedReluX in tensorflow/lite/kernels/activations.cc.
 """
 
-import numpy as np
-
 from pipeline.interpreter import rescale
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.rescale import Params
+from pipeline.interpreter.rescale import Params, evaluate
+
+__all__ = ["evaluate", "prepare"]
 
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 and C2; turns scales into a multiplier."""
     return rescale.prepare_activation(context, "RELU")
-
-
-def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
-    """Returns int8 of the input's shape."""
-    return rescale.evaluate(params, input_).astype(np.int8)

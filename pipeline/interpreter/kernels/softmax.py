@@ -2,9 +2,9 @@
 
   output = -128 + round(256 * exp(beta * input_scale * (input - max)) / sum of the same)
 
-All of it in gemmlowp's fixed point: differences in Q5.26, exponentials in Q0.31, their sum in Q12.19,
-its reciprocal by Newton's method. An exponential depends on one of 256 differences, so prepare()
-tabulates them. Exponentials below exp(-31) or so count as 0.
+All of it in gemmlowp's fixed point: differences in Q5.26, exponentials in Q0.31, their sum in
+Q12.19, its reciprocal by Newton's method. An exponential depends on one of 256 differences, so
+prepare() tabulates them. Exponentials below exp(-31) or so count as 0.
 
 Where the sum of exponentials reaches 512, the runtime's last shift would pass 31 and it ends its
 process; every output there is under half a step, and this kernel gives -128.

@@ -19,9 +19,10 @@ __all__ = ["evaluate", "prepare"]
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C3; the shape is the one the model gives the output."""
+    params = reshape.prepare(context)
     sizes, kept = (
         [size for size in shape if size != 1]
         for shape in (context.input(0).shape, context.output.shape)
     )
     context.require(sizes == kept, "C3", f"sizes {sizes} beside ones", context.output.shape)
-    return reshape.prepare(context)
+    return params

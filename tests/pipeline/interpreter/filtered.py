@@ -43,9 +43,7 @@ def operands(
     filter_scales = np.float32(draw(conformance.scales()) * 2 ** rng.uniform(0, spread, num_scales))
     # At a zoom of 0 the spread of random accumulators fills about the range of codes.
     zoom = draw(st.floats(-6, 8))
-    output_scale = np.float32(
-        input_scale * filter_scales.mean() * np.sqrt(depth) * 100 * 2.0**zoom
-    )
+    output_scale = np.float32(input_scale * filter_scales.mean() * np.sqrt(depth) * 100 * 2.0**zoom)
     multipliers = input_scale * filter_scales.astype(np.float64) / output_scale
 
     input_zero_point = draw(conformance.zero_points())
@@ -60,7 +58,8 @@ def operands(
     return Operands(
         input_=Operand(input_shape, input_scale, input_zero_point),
         filter_=constant(filter_, filter_scales.tolist(), channel_axis),
-        bias=constant(bias),
+        # FULLY_CONNECTED refuses a bias whose scale is not this product.
+        bias=constant(bias, (input_scale * filter_scales).tolist(), 0),
         output=Operand(output_shape, float(output_scale), draw(conformance.zero_points())),
         values=values,
     )

@@ -53,7 +53,8 @@ class Oracle:
                 stderr=subprocess.DEVNULL,
                 cwd=_ROOT,
             )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             pickle.dump(request, self._process.stdin)
             self._process.stdin.flush()

@@ -111,7 +111,9 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
     inputs = [operands.input_, operands.filter_, operands.bias]
     activation = draw(st.sampled_from(filtered.ACTIVATIONS))
     options = geometry.options | {"fused_activation_function": activation}
-    return conformance.Case(model("CONV_2D", inputs, operands.output, **options), (operands.values,))
+    return conformance.Case(
+        model("CONV_2D", inputs, operands.output, **options), (operands.values,)
+    )
 
 
 @conformance.random_cases

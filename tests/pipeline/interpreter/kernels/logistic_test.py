@@ -9,9 +9,7 @@ from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
 
 
-def _model(
-    input_: Operand | None = None, output: Operand | None = None
-) -> bytes:
+def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
     """Returns the logistic of steps of 1; parts can be replaced."""
     return model(
         "LOGISTIC", [input_ or Operand((5,), 1.0, 0)], output or Operand((5,), 1 / 256, -128)

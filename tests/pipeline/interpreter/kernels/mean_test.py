@@ -69,7 +69,9 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
         )
     )
     keep_dims = draw(st.booleans())
-    reduced = np.zeros(shape).sum(axis=tuple({axis % len(shape) for axis in axes}), keepdims=keep_dims)
+    reduced = np.zeros(shape).sum(
+        axis=tuple({axis % len(shape) for axis in axes}), keepdims=keep_dims
+    )
     scale = draw(conformance.scales())
     output_scale = scale * draw(st.one_of(st.floats(0.02, 8.0), st.sampled_from([0.5, 1.0])))
     content = model(

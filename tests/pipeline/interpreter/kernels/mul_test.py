@@ -49,6 +49,8 @@ def test_c3_activation() -> None:
 
 
 @conformance.random_cases
-@given(elementwise.cases("MUL", st.one_of(st.floats(0.1, 300.0), st.sampled_from([0.5, 4.0, 64.0]))))
+@given(
+    elementwise.cases("MUL", st.one_of(st.floats(0.1, 300.0), st.sampled_from([0.5, 4.0, 64.0])))
+)
 def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
     conformance.check(oracle, case)

@@ -10,13 +10,17 @@ from tests.pipeline.interpreter.oracle import Oracle
 
 def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
     """Returns steps of 1 from steps of 1/2; parts can be replaced."""
-    return model(
-        "QUANTIZE", [input_ or Operand((4,), 0.5, 2)], output or Operand((4,), 1.0, -1)
-    )
+    return model("QUANTIZE", [input_ or Operand((4,), 0.5, 2)], output or Operand((4,), 1.0, -1))
 
 
-def test_rescales_halves_away_from_zero() -> None:
-    assert conformance.run(_model(), [2, 3, 1, 127]) == [-1, 0, -2, 62]
+def test_ties_go_up_without_a_right_shift() -> None:
+    # Centered 0, 1, -1, 125, times 1/2: a multiplier of 1/2 has shift 0.
+    assert conformance.run(_model(), [2, 3, 1, 127]) == [-1, 0, -1, 62]
+
+
+def test_ties_go_away_from_zero_in_a_right_shift() -> None:
+    quarter = _model(output=Operand((4,), 2.0, 0))
+    assert conformance.run(quarter, [2, 4, 0, -4]) == [0, 1, -1, -2]
 
 
 def test_uint8_to_int8_moves_codes_by_128() -> None:
@@ -42,9 +46,7 @@ def test_c2_shape() -> None:
 def _cases(draw: st.DrawFn) -> conformance.Case:
     rng = draw(conformance.generators())
     shape = tuple(draw(st.lists(st.integers(1, 12), min_size=1, max_size=3)))
-    source, target = draw(
-        st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")])
-    )
+    source, target = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")]))
     scale = draw(conformance.scales())
     ratio = draw(st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.01, 100.0)))
     content = model(

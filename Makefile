@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test lint format lock bench-accuracy bench-step-time clean
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	  { echo "needed Python 3.10 to 3.13, got $$($(PYTHON) --version 2>&1); set PYTHON=python3.X" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+demo: $(STAMP) ## Take a network the whole road on the embedded data set; results under out/demo/.
+	$(BIN)/python -m tools.run_pipeline --output_dir=out/demo
+
+test: $(STAMP) ## Run the tests.
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+lint: $(STAMP) ## Check format, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(STAMP) ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Pin requirements.in for Python 3.10 to 3.13 (needs uv on the PATH).
+	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" -q requirements.in -o requirements.txt
+
+bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
+	$(BIN)/python -m tools.bench_accuracy
+
+bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
+	$(BIN)/python -m tools.bench_step_time
+
+clean: ## Remove everything made here.
+	rm -rf $(VENV) out .pytest_cache .ruff_cache .hypothesis
