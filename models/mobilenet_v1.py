@@ -15,7 +15,10 @@ Accuracy in the paper, ImageNet top-1 at 224x224 (tables 6 and 7): alpha 1.0 70.
 
 Size:
   alpha  input       classes  small_input  parameters  multiply-accumulates
-  1.0    224x224x3      1000  no
+  1.0    224x224x3   1000     no              4253864             568740352
+  0.25   224x224x3   1000     no               475544              41030272
+  0.25   32x32x3     10       yes              221114               3331072
+  0.25   32x32x3     10       no               221114                834688
 """
 
 from models import blocks

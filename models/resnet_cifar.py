@@ -17,8 +17,11 @@ Accuracy in the paper, CIFAR-10 test, 64k steps with augmentation: depth 20 91.2
 56 93.03 % (option A). Depth 8 is not in the paper.
 
 At 32x32x3 with 10 classes:
-  depth   parameters   multiply-accumulates
-  8            78042             12,5
+  depth  parameters  multiply-accumulates
+  8           78714              12501632
+  20         274042              40813184
+  32         469370              69124736
+  56         860026             125747840
 """
 
 from models import blocks

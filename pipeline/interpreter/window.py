@@ -36,7 +36,7 @@ class Window:
     width: Axis
 
 
-def prepare(context: OpContext, label: str, size: tuple[int, int], dilated: bool) -> Window:
+def prepare(context: OpContext, label: str, size: tuple[int, ...], dilated: bool) -> Window:
     """Returns the windows of an op, from its padding, stride and dilation options.
 
     Args:

@@ -20,47 +20,20 @@ Constraints (tests are named after these labels):
 Source: ConvPerChannel, tensorflow/lite/kernels/internal/reference/integer_ops/conv.h.
 """
 
-import dataclasses
-
 import numpy as np
 
-from pipeline.interpreter import matmul, output_stage, window
+from pipeline.interpreter import convolution, matmul, window
+from pipeline.interpreter.convolution import Params
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.window import Window
-
-
-@dataclasses.dataclass(frozen=True)
-class Params:
-    """Integers of one convolution."""
-
-    input_zero_point: int
-    window: Window
-    output: OutputStage
 
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C6; turns scales into multipliers and padding into numbers."""
-    context.require_dtypes("C1", "int8", "int8", "int32", "int8")
-    input_shape, filter_shape = context.input(0).shape, context.input(1).shape
-    ranks_fit = len(input_shape) == len(filter_shape) == 4
-    context.require(
-        ranks_fit and input_shape[3] == filter_shape[3],
-        "C2",
-        "4-D input and filter of the same depth",
-        (input_shape, filter_shape),
-    )
-    channels, *size, _ = filter_shape
-    filter_zero_points = context.quantization(context.input(1)).zero_point
-    context.require(not any(filter_zero_points), "C3", "filter zero points 0", filter_zero_points)
-    bias_shape = context.input(2).shape
-    context.require(bias_shape == (channels,), "C4", f"bias shape {(channels,)}", bias_shape)
-    windows = window.prepare(context, "C5", (size[0], size[1]), dilated=True)
-    context.require_shape(
-        "C5", (input_shape[0], windows.height.count, windows.width.count, channels)
-    )
-    stage = output_stage.prepare_filtered(context, context.arithmetic.convolution, 0, ("C3", "C6"))
-    return Params(context.per_tensor(context.input(0))[1], windows, stage)
+    shapes = context.input(0).shape, context.input(1).shape
+    ranks = tuple(len(shape) for shape in shapes)
+    context.require(ranks == (4, 4), "C2", "4-D input and filter", shapes)
+    context.require(shapes[0][3] == shapes[1][3], "C2", "one depth of input and filter", shapes)
+    return convolution.prepare(context, channel_axis=0)
 
 
 def evaluate(
@@ -70,7 +43,7 @@ def evaluate(
     channels = filter_.shape[0]
     centered = input_.astype(np.int32) - params.input_zero_point
     windows = window.slide(centered, params.window, fill=0)
-    patches = windows.reshape(-1, filter_[0].size)
     filters = filter_.reshape(channels, -1).astype(np.int32)
+    patches = windows.reshape(-1, filters.shape[1])
     accumulator = matmul.matmul_transposed(patches, filters) + bias
     return params.output(accumulator).reshape(*windows.shape[:3], channels)

@@ -24,59 +24,44 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import output_stage, window
+from pipeline.interpreter import convolution, window
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.window import Window
 
 
 @dataclasses.dataclass(frozen=True)
 class Params:
-    """Integers of one depthwise convolution."""
+    """Integers of one depthwise convolution.
 
-    input_zero_point: int
+    Attributes:
+      depth_multiplier: Output channels of each input channel.
+      convolution: The rest.
+    """
+
     depth_multiplier: int
-    window: Window
-    output: OutputStage
+    convolution: convolution.Params
 
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C6; turns scales into multipliers and padding into numbers."""
-    context.require_dtypes("C1", "int8", "int8", "int32", "int8")
-    input_shape, filter_shape = context.input(0).shape, context.input(1).shape
+    shapes = context.input(0).shape, context.input(1).shape
+    ranks = tuple(len(shape) for shape in shapes)
+    context.require(ranks == (4, 4), "C2", "4-D input and filter", shapes)
     depth_multiplier = context.option("depth_multiplier", int)
-    ranks_fit = len(input_shape) == len(filter_shape) == 4
-    context.require(
-        ranks_fit
-        and filter_shape[0] == 1
-        and depth_multiplier > 0
-        and filter_shape[3] == input_shape[3] * depth_multiplier,
-        "C2",
-        f"4-D input, filter [1, height, width, depth * {depth_multiplier}]",
-        (input_shape, filter_shape),
-    )
-    _, *size, channels = filter_shape
-    filter_zero_points = context.quantization(context.input(1)).zero_point
-    context.require(not any(filter_zero_points), "C3", "filter zero points 0", filter_zero_points)
-    bias_shape = context.input(2).shape
-    context.require(bias_shape == (channels,), "C4", f"bias shape {(channels,)}", bias_shape)
-    windows = window.prepare(context, "C5", (size[0], size[1]), dilated=True)
-    context.require_shape(
-        "C5", (input_shape[0], windows.height.count, windows.width.count, channels)
-    )
-    stage = output_stage.prepare_filtered(context, context.arithmetic.convolution, 3, ("C3", "C6"))
-    return Params(context.per_tensor(context.input(0))[1], depth_multiplier, windows, stage)
+    channels = shapes[0][3] * depth_multiplier
+    fits = depth_multiplier > 0 and shapes[1][0] == 1 and shapes[1][3] == channels
+    context.require(fits, "C2", f"filter [1, height, width, {channels}]", shapes)
+    return Params(depth_multiplier, convolution.prepare(context, channel_axis=3))
 
 
 def evaluate(
     params: Params, input_: np.ndarray, filter_: np.ndarray, bias: np.ndarray
 ) -> np.ndarray:
     """Returns int8[batch, rows, columns, channels]."""
-    centered = input_.astype(np.int32) - params.input_zero_point
+    centered = input_.astype(np.int32) - params.convolution.input_zero_point
     repeated = np.repeat(centered, params.depth_multiplier, axis=3)
-    windows = window.slide(repeated, params.window, fill=0)
+    windows = window.slide(repeated, params.convolution.window, fill=0)
     filters = filter_.astype(np.int32)
     accumulator = np.broadcast_to(bias, (*windows.shape[:3], bias.size))
     for i, j in np.ndindex(windows.shape[3:5]):
         accumulator = accumulator + windows[:, :, :, i, j] * filters[0, i, j]
-    return params.output(accumulator)
+    return params.convolution.output(accumulator)

@@ -1,0 +1,161 @@
+"""CIFAR-10: 32x32 pictures of 10 classes, kept decoded in memory.
+
+Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009. Read from a
+folder or zip of `train/<class>/*` and `test/<class>/*`, from the official Python batches, or
+without a data_dir through tf_keras.datasets.
+"""
+
+import io
+import pathlib
+import pickle
+import tarfile
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import archive, augmentation, bad_images, image_folder, pictures
+from pipeline.data.class_folders import Listing
+from pipeline.data.dataset import Dataset, InMemorySplit, LoadOptions
+from pipeline.data.input_spec import InputSpec
+from pipeline.errors import DataError
+
+CLASS_NAMES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+_BATCH_FOLDER = "cifar-10-batches-py"
+_TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+_TEST_BATCH = "test_batch"
+_PIXELS = 32 * 32 * 3
+
+# The official files are pickles, and a pickle can run any code: only what they really hold may load.
+_ALLOWED_GLOBALS = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+}
+
+
+def load(spec: InputSpec, options: LoadOptions) -> Dataset:
+    """Loads all pictures at the spec's size.
+
+    Raises:
+      DataError: The data is missing or corrupt, or cannot be downloaded.
+    """
+    if options.data_dir is None:
+        return _from_batches(*_download(), spec)
+    path = pathlib.Path(options.data_dir)
+    if path.suffixes[-2:] == [".tar", ".gz"]:
+        return _from_batches(*_read_batches(_tar_reader(path)), spec)
+    folder = path / _BATCH_FOLDER if (path / _BATCH_FOLDER).is_dir() else path
+    if (folder / _TEST_BATCH).is_file():
+        return _from_batches(*_read_batches(lambda name: (folder / name).read_bytes()), spec)
+    return _from_pictures(spec, options)
+
+
+def _from_pictures(spec: InputSpec, options: LoadOptions) -> Dataset:
+    source = archive.open_archive(options.data_dir or "")
+    train, held_out, class_names = image_folder.listings(source, options)
+    names = train.names + held_out.names
+    decoded: dict[str, np.ndarray] = {}
+
+    def decode(index: int) -> None:
+        decoded[names[index]] = pictures.fit(pictures.decode(source.read(names[index])), spec)
+
+    found = bad_images.find(names, decode, title="decoding CIFAR-10")
+    bad = bad_images.settle(
+        {names[index]: error for index, error in found.items()},
+        len(names),
+        skip=options.skip_bad_images,
+    )
+
+    def split(listing: Listing) -> InMemorySplit:
+        kept = image_folder.without(listing, bad)
+        return InMemorySplit(np.stack([decoded[name] for name in kept.names]), kept.labels)
+
+    return _dataset(class_names, split(train), split(held_out), bad)
+
+
+def _dataset(
+    class_names: tuple[str, ...],
+    train: InMemorySplit,
+    evaluation: InMemorySplit,
+    bad: tuple[str, ...] = (),
+) -> Dataset:
+    return Dataset(
+        name="cifar10",
+        class_names=class_names,
+        train=train,
+        evaluation=evaluation,
+        augment=augmentation.shift_and_flip,
+        bad_images=bad,
+    )
+
+
+_Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def _from_batches(train: _Arrays, test: _Arrays, spec: InputSpec) -> Dataset:
+    def split(arrays: _Arrays) -> InMemorySplit:
+        pixels, labels = arrays
+        return InMemorySplit(pictures.fit_arrays(pixels, spec), labels.reshape(-1).astype(np.int32))
+
+    return _dataset(CLASS_NAMES, split(train), split(test))
+
+
+def _download() -> tuple[_Arrays, _Arrays]:
+    from pipeline.legacy_keras import tf_keras
+
+    try:
+        return tf_keras.datasets.cifar10.load_data()
+    except Exception as error:  # Keras raises bare Exceptions for network failures
+        raise DataError(
+            "cifar10 without --data_dir is downloaded by tf_keras.datasets, which failed "
+            f"({error}); give --data_dir: a folder or zip of train/<class>/* and test/<class>/*, "
+            f"or the official {_BATCH_FOLDER} folder or .tar.gz"
+        ) from error
+
+
+def _tar_reader(path: pathlib.Path):
+    try:
+        tar = tarfile.open(path, "r:gz")
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"cannot read {path} as a .tar.gz: {error}") from error
+
+    def read(name: str) -> bytes:
+        try:
+            member = tar.extractfile(f"{_BATCH_FOLDER}/{name}")
+        except (KeyError, tarfile.TarError, OSError, EOFError) as error:
+            raise DataError(f"{path}: needed {_BATCH_FOLDER}/{name}: {error}") from error
+        if member is None:
+            raise DataError(f"{path}: {_BATCH_FOLDER}/{name} is no file")
+        return member.read()
+
+    return read
+
+
+def _read_batches(read) -> tuple[_Arrays, _Arrays]:
+    train = [_read_batch(read, name) for name in _TRAIN_BATCHES]
+    pixels, labels = zip(*train, strict=True)
+    return (np.concatenate(pixels), np.concatenate(labels)), _read_batch(read, _TEST_BATCH)
+
+
+def _read_batch(read, name: str) -> _Arrays:
+    try:
+        batch = _RestrictedUnpickler(io.BytesIO(read(name)), encoding="bytes").load()
+        data = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32)
+        labels = np.asarray(batch[b"labels"], np.int32)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error}") from error
+    except Exception as error:  # a damaged pickle raises anything
+        raise DataError(f"{name}: is no CIFAR-10 batch ({error})") from error
+    if len(labels) != len(data) or not ((labels >= 0) & (labels < len(CLASS_NAMES))).all():
+        raise DataError(f"{name}: needed one label 0..9 for each of {len(data)} pictures")
+    return data.transpose(0, 2, 3, 1), labels
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED_GLOBALS:
+            raise DataError(f"refused: the pickle wants to load {module}.{name}")
+        return super().find_class(module, name)
