@@ -28,7 +28,7 @@ class OutputStage:
     dtype: np.dtype
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns output codes of the accumulator's shape; the zero point's sum wraps at 32 bits."""
+        """Returns output codes of the accumulator's shape; the sum wraps at 32 bits."""
         codes = self.requantizer(accumulator) + self.zero_point
         return np.clip(codes, self.activation_min, self.activation_max).astype(self.dtype)
 

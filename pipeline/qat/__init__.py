@@ -8,7 +8,19 @@
 """
 
 from pipeline.qat.apply import apply
-from pipeline.qat.control import calibrate, load, ranges, set_phase
+from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
+from pipeline.qat.layers import QuantizedLayer
 from pipeline.qat.phase import CALIBRATION, EXPORT, Phase
 
-__all__ = ["CALIBRATION", "EXPORT", "Phase", "apply", "calibrate", "load", "ranges", "set_phase"]
+__all__ = [
+    "CALIBRATION",
+    "EXPORT",
+    "Phase",
+    "QuantizedLayer",
+    "apply",
+    "calibrate",
+    "load",
+    "quantized_layers",
+    "ranges",
+    "set_phase",
+]

@@ -1,0 +1,198 @@
+"""Does the integer model compute what the fake-quantized model was trained to compute?
+
+Layer by layer: each quantization-aware layer is fed with the integer model's own input, so that
+every layer answers for itself and nothing is passed on. The layer's result is compared in codes,
+twice: rounded as TFLite's reference kernels round (twice: high multiply, then shift), which is how
+the model evaluates, and rounded once, which is how it trained. What differs only in the second is
+due to the kernel's double rounding alone.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline import flatbuffer, qat, tensor_names
+from pipeline.errors import ModelError
+from pipeline.graph import Operator, Subgraph, Tensor
+from pipeline.interpreter import Interpreter
+from pipeline.legacy_keras import tf_keras
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerMatch:
+    """How one layer compares with the op it became, over all examples.
+
+    Attributes:
+      layer: Keras layer.
+      op_index, op: The op.
+      num_elements: Elements compared.
+      num_equal: Equal codes with the reference kernels' rounding.
+      max_abs_difference: In codes, likewise.
+      num_equal_rounded_once: Equal codes with single rounding, as in training.
+    """
+
+    layer: str
+    op_index: int
+    op: str
+    num_elements: int
+    num_equal: int
+    max_abs_difference: int
+    num_equal_rounded_once: int
+
+    @property
+    def equal_share(self) -> float:
+        """Share of equal codes."""
+        return self.num_equal / self.num_elements
+
+    @property
+    def reason(self) -> str:
+        """Why codes differ, or ""."""
+        if self.num_equal == self.num_elements:
+            return ""
+        if self.max_abs_difference > 1:
+            return "parameters: more than rounding; compare scales, zero points and folding"
+        return "rounding: float32 sums next to a tie"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fidelity:
+    """How the fake-quantized and the integer model compare.
+
+    Attributes:
+      layers: In order of execution.
+      num_examples: Pictures compared.
+      argmax_agreement: Share of pictures with the same largest output, end to end.
+      outputs_within_one: Share of outputs at most 1 code apart, end to end.
+      unmatched: Keras layers of the model that no op's name leads back to.
+    """
+
+    layers: tuple[LayerMatch, ...]
+    num_examples: int
+    argmax_agreement: float
+    outputs_within_one: float
+    unmatched: tuple[str, ...]
+
+    @property
+    def first_divergent(self) -> LayerMatch | None:
+        """The first layer that differs, in order of execution."""
+        return next((match for match in self.layers if match.reason), None)
+
+    def holds(self, min_equal: float = 0.999) -> bool:
+        """Whether every layer is equal in `min_equal` of its codes and never more than 1 off."""
+        return not self.unmatched and all(
+            match.equal_share >= min_equal and match.max_abs_difference <= 1
+            for match in self.layers
+        )
+
+
+def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidelity:
+    """Compares a converted model with the quantization-aware model it came from.
+
+    Args:
+      model: The flatbuffer, with one input and one output.
+      qat_model: From `qat.load`.
+      codes: int8[N, H, W, C], inputs.
+
+    Raises:
+      ModelError: The flatbuffer was not converted from this model.
+    """
+    graph = flatbuffer.read(model).main
+    layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
+    values = _record(model, graph, codes)
+    pairs = [
+        (op, layers[name])
+        for op in graph.operators
+        if (name := tensor_names.keras_layer(graph.tensors[op.outputs[0]].name)) in layers
+    ]
+    if not pairs:
+        raise ModelError(
+            f"model {qat_model.name!r}: no op of the flatbuffer is named after a layer of the run; "
+            "needed the flatbuffer that tools.convert made of it"
+        )
+    reference = qat.Phase(freeze_batch_norm=True, update_ranges=False)
+    results: dict[str, list[np.ndarray]] = {}
+    for rounding in ("reference", "single"):
+        qat.set_phase(qat_model, dataclasses.replace(reference, rounding=rounding))
+        results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
+    qat.set_phase(qat_model, reference)
+    matches = tuple(
+        _match(op, layer.name, values[op.outputs[0]], twice, once)
+        for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
+    )
+    argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
+    seen = {layer.name for _, layer in pairs}
+    unmatched = [
+        name
+        for name, layer in layers.items()
+        if name not in seen and layer.output_range is not None
+    ]
+    return Fidelity(matches, len(codes), argmax_agreement, outputs_within_one, tuple(unmatched))
+
+
+def _record(model: bytes, graph: Subgraph, codes: np.ndarray) -> dict[int, np.ndarray]:
+    """Returns every computed tensor of the integer model, examples stacked along dimension 0."""
+    interpreter = Interpreter(model, keep_tensors=True)
+    computed = [index for op in graph.operators for index in op.outputs]
+    stacks: dict[int, list[np.ndarray]] = {index: [] for index in (*graph.inputs, *computed)}
+    for example in codes:
+        interpreter.run(example[np.newaxis].astype(interpreter.input_details[0].dtype))
+        for index, stack in stacks.items():
+            stack.append(interpreter.tensor(index))
+    return {index: np.concatenate(stack) for index, stack in stacks.items()}
+
+
+def _layer_codes(
+    graph: Subgraph, op: Operator, layer: qat.QuantizedLayer, values: dict[int, np.ndarray]
+) -> np.ndarray:
+    """Returns the codes that a layer computes from the integer model's values of its inputs."""
+    operands = [graph.tensors[index] for index in op.inputs if index in values]
+    reals = [_real(tensor, values[tensor.index]) for tensor in operands]
+    if len(reals) == 1:
+        result = layer(reals[0], input_grid=_grid(operands[0]))
+    else:
+        result = layer(reals)
+    return _codes(graph.tensors[op.outputs[0]], result[0].numpy())
+
+
+def _match(
+    op: Operator, layer: str, expected: np.ndarray, twice: np.ndarray, once: np.ndarray
+) -> LayerMatch:
+    difference = np.abs(twice.reshape(expected.shape) - expected.astype(np.int64))
+    return LayerMatch(
+        layer=layer,
+        op_index=op.index,
+        op=op.op,
+        num_elements=expected.size,
+        num_equal=int(np.count_nonzero(difference == 0)),
+        max_abs_difference=int(difference.max()),
+        num_equal_rounded_once=int(np.count_nonzero(once.reshape(expected.shape) == expected)),
+    )
+
+
+def _end_to_end(
+    graph: Subgraph, qat_model: tf_keras.Model, codes: np.ndarray, values: dict[int, np.ndarray]
+) -> tuple[float, float]:
+    source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    ours = _codes(target, qat_model(_real(source, codes)).numpy())
+    theirs = values[target.index].astype(np.int64)
+    agreement = np.mean(ours.argmax(-1) == theirs.argmax(-1))
+    return float(agreement), float(np.mean(np.abs(ours - theirs) <= 1))
+
+
+def _real(tensor: Tensor, codes: np.ndarray) -> np.ndarray:
+    assert tensor.quantization is not None
+    return tensor.quantization.dequantize(codes).astype(np.float32)
+
+
+def _codes(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
+    """Returns int64 codes of values that lie on the tensor's grid."""
+    assert tensor.quantization is not None
+    scale, zero_point = tensor.quantization.per_tensor
+    return np.rint(reals / scale).astype(np.int64) + zero_point
+
+
+def _grid(tensor: Tensor) -> np.ndarray:
+    assert tensor.quantization is not None
+    scale, zero_point = tensor.quantization.per_tensor
+    return np.array([(-128 - zero_point) * scale, (127 - zero_point) * scale, scale], np.float32)

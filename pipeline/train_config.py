@@ -1,0 +1,112 @@
+"""Everything a training run's result depends on, as the user says it.
+
+Leaf module: imports no stage and no TensorFlow.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import RunDirError
+
+# They say where and how, not what: a resumed run may have others and still end in the same weights.
+_FREE = frozenset(("data_dir", "checkpoint_steps"))
+
+# They say what happens after float training, so they are open until that begins.
+_QAT = frozenset(
+    (
+        "qat_epochs",
+        "qat_learning_rate",
+        "scheme",
+        "ema_decay",
+        "quant_delay",
+        "freeze_bn_step",
+        "freeze_ranges_step",
+        "calibration_batches",
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Fields are named as the flags of tools.train.
+
+    "Steps" are optimizer steps, counted from 0 in each phase (float, QAT).
+
+    Attributes:
+      model: Key of models.MODELS.
+      dataset: Key of pipeline.data.DATASETS.
+      model_args: Arguments of the model's build().
+      data_dir: Where the data lies; None where the data set needs none.
+      input_size: Height and width of the input; None for the data set's own.
+      validation_fraction: Share held out where the data set has no split of its own.
+      skip_bad_images: Go on without pictures that do not decode.
+      seed: Of initial weights, data order, augmentation and split.
+      batch_size: Pictures per step; the last, smaller batch of an epoch is dropped.
+      float_epochs: Passes over the data in float; >= 1.
+      float_learning_rate: Peak, after the warm-up.
+      qat_epochs: Passes over the data with fake quantization; may be 0.
+      qat_learning_rate: Peak, after the warm-up.
+      scheme: Key of quant_params.SCHEMES.
+      ema_decay: Smoothing of activation ranges, per step.
+      quant_delay: First QAT step that rounds activations (Jacob et al. 2018, section 3.1).
+      freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
+      freeze_ranges_step: First QAT step with frozen activation ranges; None for never.
+      calibration_batches: Training batches that set the activation ranges before QAT; >= 1.
+      checkpoint_steps: A checkpoint every so many steps besides one per epoch; 0 for none.
+      num_threads: Of TensorFlow; 0 for one per core. Sums depend on it in their last bits.
+    """
+
+    model: str
+    dataset: str
+    model_args: Mapping[str, bool | int | float | str] = dataclasses.field(
+        default_factory=dict[str, bool | int | float | str]
+    )
+    data_dir: str | None = None
+    input_size: int | None = None
+    validation_fraction: float = 0.2
+    skip_bad_images: bool = False
+    seed: int = 0
+    batch_size: int = 64
+    float_epochs: int = 8
+    float_learning_rate: float = 0.1
+    qat_epochs: int = 2
+    qat_learning_rate: float = 0.01
+    scheme: str = "int8_per_channel"
+    ema_decay: float = 0.99
+    quant_delay: int = 0
+    freeze_bn_step: int | None = None
+    freeze_ranges_step: int | None = None
+    calibration_batches: int = 8
+    checkpoint_steps: int = 0
+    num_threads: int = 0
+
+    def resumed_with(self, given: Mapping[str, Any], *, qat_begun: bool) -> "TrainConfig":
+        """Returns this configuration with what a resuming user says anew.
+
+        Args:
+          given: Fields that the user named; all others stay as they are.
+          qat_begun: Whether QAT has taken its first step.
+
+        Raises:
+          RunDirError: A field was given another value than the run began with, where that would
+            change what has been computed already.
+        """
+        open_fields = _FREE if qat_begun else _FREE | _QAT
+        changed = [
+            f"--{name}={_shown(given[name])} (the run has {_shown(getattr(self, name))})"
+            for name in sorted(given)
+            if name not in open_fields and given[name] != getattr(self, name)
+        ]
+        if changed:
+            raise RunDirError(
+                f"a resumed run keeps its settings, got {', '.join(changed)}; leave these flags "
+                "out, or train into another --run_dir"
+            )
+        return dataclasses.replace(self, **given)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={item}" for name, item in value.items())
+    return str(value)
