@@ -120,8 +120,8 @@ def load(path: pathlib.Path) -> tuple[Progress, list[np.ndarray], list[np.ndarra
             optimizer_state = [arrays[name] for name in names if name.startswith("optimizer_")]
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise RunDirError(
-            f"{path}: the checkpoint is damaged ({error}); remove it, and --resume goes on from the "
-            "one before"
+            f"{path}: the checkpoint is damaged ({error}); remove it, and --resume goes on from "
+            "the one before"
         ) from error
     return progress, weights, optimizer_state
 

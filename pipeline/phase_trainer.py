@@ -5,6 +5,7 @@ import math
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -29,7 +30,6 @@ class PhasePlan:
     Attributes:
       name: "float" or "qat".
       num_epochs: Passes over the data.
-      steps_per_epoch: Batches in a pass.
       learning_rate: SGD's with Nesterov momentum 0.9: linear warm-up to this, then cosine to 0.
       train_batches: (epoch of this phase, number of batches to leave out) -> the others.
       eval_batches: Returns the held-out batches.
@@ -39,17 +39,11 @@ class PhasePlan:
 
     name: PhaseName
     num_epochs: int
-    steps_per_epoch: int
     learning_rate: float
     train_batches: Callable[[int, int], Iterable[Batch]]
     eval_batches: Callable[[], Iterable[Batch]]
-    flags_at: Callable[[int], Mapping[str, bool]] = lambda step: {}
-    set_flags: Callable[[Mapping[str, bool]], None] = lambda flags: None
-
-    @property
-    def num_steps(self) -> int:
-        """Steps of the whole phase."""
-        return self.num_epochs * self.steps_per_epoch
+    flags_at: Callable[[int], Mapping[str, bool]] = lambda _: {}
+    set_flags: Callable[[Mapping[str, bool]], None] = lambda _: None
 
 
 class PhaseTrainer:
@@ -60,10 +54,10 @@ class PhaseTrainer:
         self.progress = Progress(plan.name)
         self._plan = plan
         self._run_dir = run_dir
-        self._schedule = _warm_up_and_cosine(plan.learning_rate, plan.num_steps)
-        self._optimizer = tf_keras.optimizers.SGD(
-            self._schedule, momentum=_MOMENTUM, nesterov=True
-        )
+        self._steps_per_epoch = run_dir.steps_per_epoch
+        self._num_steps = plan.num_epochs * self._steps_per_epoch
+        self._schedule = _warm_up_and_cosine(plan.learning_rate, self._num_steps)
+        self._optimizer = tf_keras.optimizers.SGD(self._schedule, momentum=_MOMENTUM, nesterov=True)
         self._optimizer.build(model.trainable_variables)
         # Traced now: what the model's flags become later shall not change what is measured.
         self._count_correct = _counter_of_correct(model)
@@ -106,11 +100,11 @@ class PhaseTrainer:
           TrainingError: The loss or a weight is not finite.
         """
         console = Console()
-        with ProgressBar(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(self._plan.name, total=self._plan.num_steps)
-            while self.progress.step < self._plan.num_steps:
+        with ProgressBar(console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(self._plan.name, total=self._num_steps)
+            while self.progress.step < self._num_steps:
                 self._run_epoch(lambda: bar.update(task, completed=self.progress.step))
-                bar.console.print(_line(self.progress.epochs[-1], self._plan.num_epochs))
+                bar.update(task, description=_description(self.progress.epochs[-1]))
 
     def evaluate(self) -> float:
         """Returns the share of held-out pictures that are classified right."""
@@ -121,15 +115,115 @@ class PhaseTrainer:
         return num_correct / num_seen
 
     def _run_epoch(self, show: Callable[[], None]) -> None:
-        steps_per_epoch = self._plan.steps_per_epoch
+        steps_per_epoch = self._steps_per_epoch
         epoch, done = divmod(self.progress.step, steps_per_epoch)
+        checkpoint_steps = self._run_dir.config.checkpoint_steps
         started = time.monotonic() - self.progress.seconds
         batches = self._plan.train_batches(epoch, done)
-        for position, batch in zip(range(done, steps_per_epoch), batches, strict=True):
+        for left, batch in zip(range(steps_per_epoch - done, 0, -1), batches, strict=True):
             self._step(*batch)
-            self._advance(seconds=time.monotonic() - started)
+            self._update(seconds=time.monotonic() - started)
             show()
-            every = self._run_dir.config.checkpoint_steps
-            if every and self.progress.step % every == 0 and position + 1 < steps_per_epoch:
+            if left > 1 and checkpoint_steps and self.progress.step % checkpoint_steps == 0:
                 self.save()
         self._end_epoch(epoch + 1)
+
+    def _step(self, pictures: tf.Tensor, labels: tf.Tensor) -> None:
+        step = self.progress.step
+        if (flags := self._plan.flags_at(step)) != self._flags:
+            self._plan.set_flags(flags)
+            self._flags = flags
+            self._train_step = _train_step(self.model, self._optimizer)
+        loss, num_correct = self._train_step(pictures, labels)
+        if not math.isfinite(loss):
+            raise self._failure(f"the loss became {float(loss)}", step)
+        self._update(
+            step=step + 1,
+            loss_sum=self.progress.loss_sum + float(loss),
+            num_correct=self.progress.num_correct + int(num_correct),
+        )
+
+    def _end_epoch(self, number: int) -> None:
+        done = self.progress
+        steps = self._steps_per_epoch
+        epoch = Epoch(
+            phase=self._plan.name,
+            epoch=number,
+            step=done.step,
+            loss=done.loss_sum / steps,
+            accuracy=done.num_correct / (steps * self._run_dir.config.batch_size),
+            eval_accuracy=self.evaluate(),
+            learning_rate=float(self._schedule(done.step - 1)),
+            seconds=done.seconds,
+        )
+        self._update(epochs=(*done.epochs, epoch), loss_sum=0.0, num_correct=0, seconds=0.0)
+        self.save()
+        history.write_csv(self._run_dir.history, self.progress.epochs)
+        history.write_events(self._run_dir.tensorboard, epoch)
+
+    def _update(self, **fields: Any) -> None:
+        self.progress = dataclasses.replace(self.progress, **fields)
+
+    def _failure(self, what: str, step: int) -> TrainingError:
+        epoch = step // self._steps_per_epoch + 1
+        last = checkpoint.latest(self._run_dir.checkpoints)
+        kept = (
+            "there is no checkpoint yet" if last is None else f"the last good checkpoint is {last}"
+        )
+        return TrainingError(
+            f"{what} in phase {self._plan.name}, epoch {epoch}, step {step}; {kept}; train into "
+            f"another --run_dir with a lower --{self._plan.name}_learning_rate"
+        )
+
+
+def _warm_up_and_cosine(
+    learning_rate: float, num_steps: int
+) -> tf_keras.optimizers.schedules.LearningRateSchedule:
+    warm_up_steps = math.ceil(_WARM_UP_FRACTION * num_steps)
+    return tf_keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=max(1, num_steps - warm_up_steps),
+        warmup_target=learning_rate,
+        warmup_steps=warm_up_steps,
+    )
+
+
+def _train_step(
+    model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns a function (pictures, labels) -> (loss, number classified right) that trains."""
+
+    def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = model(pictures, training=True)
+            cross_entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_mean(cross_entropies) + sum(model.losses)
+        variables = model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss, _num_correct(logits, labels)
+
+    return tf.function(step, autograph=False)
+
+
+def _counter_of_correct(
+    model: tf_keras.Model,
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns a function (pictures, labels) -> number classified right, traced already."""
+
+    def count(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return _num_correct(model(pictures, training=False), labels)
+
+    signature = (
+        tf.TensorSpec([None, *model.input_shape[1:]], tf.float32),
+        tf.TensorSpec([None], tf.int32),
+    )
+    return tf.function(count, signature, autograph=False).get_concrete_function()
+
+
+def _num_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    return tf.math.count_nonzero(tf.argmax(logits, axis=-1, output_type=tf.int32) == labels)
+
+
+def _description(epoch: Epoch) -> str:
+    return f"{epoch.phase} loss {epoch.loss:.3f} accuracy {epoch.eval_accuracy:.2%}"

@@ -52,6 +52,11 @@ class RunDir:
         return len(self.class_names)
 
     @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the data; a last, smaller one is dropped."""
+        return self.num_train // self.config.batch_size
+
+    @property
     def float_model(self) -> pathlib.Path:
         """The trained float model."""
         return self.path / "float.keras"
@@ -120,11 +125,15 @@ class RunDir:
     def _read(cls, path: pathlib.Path) -> "RunDir":
         file = path / _RUN_FILE
         if not file.is_file():
-            raise RunDirError(f"{path}: needed a run directory of tools.train, found no {_RUN_FILE}")
+            raise RunDirError(
+                f"{path}: needed a run directory of tools.train, found no {_RUN_FILE}"
+            )
         try:
             return cls._from_json(path, json.loads(file.read_text(encoding="utf-8")))
         except (ValueError, TypeError, KeyError) as error:
-            raise RunDirError(f"{file}: is damaged ({error}); train into a new --run_dir") from error
+            raise RunDirError(
+                f"{file}: is damaged ({error}); train into a new --run_dir"
+            ) from error
 
     @classmethod
     def _from_json(cls, path: pathlib.Path, fields: dict[str, Any]) -> "RunDir":

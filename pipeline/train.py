@@ -9,7 +9,8 @@ numbers while training (Dropout) are outside of that promise: their state is not
 
 import dataclasses
 import itertools
-import math
+import pathlib
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 
 from absl import logging
@@ -89,18 +90,157 @@ def run(run_dir: RunDir, stages: Stages) -> TrainResult:
       OSError: The directory cannot be written, or the disk is full.
     """
     if (file := checkpoint.latest(run_dir.checkpoints)) is not None:
+        # A kill may have come between the checkpoint and the history.
         history.write_csv(run_dir.history, checkpoint.load(file)[0].epochs)
-    progress = _train_float(run_dir, stages, file)
+    progress = _train_float(run_dir, stages)
     if run_dir.config.qat_epochs:
-        progress = _train_qat(run_dir, stages, progress, file)
+        progress = _train_qat(run_dir, stages, progress)
     result = _result(run_dir, progress)
-    trained = [path for path in (run_dir.float_model, run_dir.qat_model) if path.exists()]
-    seed = run_dir.config.seed
     report.write(
         run_dir.report,
         "train",
         {**dataclasses.asdict(result), "epochs": progress.epochs, "config": run_dir.config},
-        inputs=trained,
-        seed=seed,
+        inputs=[path for path in (run_dir.float_model, run_dir.qat_model) if path.exists()],
+        seed=run_dir.config.seed,
     )
     return result
+
+
+def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
+    """Makes float.keras, unless it is there; returns the progress of the newest checkpoint."""
+    config = run_dir.config
+    file = checkpoint.latest(run_dir.checkpoints)
+    if run_dir.float_model.exists():
+        if file is None:
+            raise RunDirError(
+                f"{run_dir.checkpoints}: needed the checkpoint of the finished float training, "
+                "found none; train into a new --run_dir"
+            )
+        return checkpoint.load(file)[0]
+    tf_keras.utils.set_random_seed(config.seed)
+    plan = PhasePlan(
+        name="float",
+        num_epochs=config.float_epochs,
+        learning_rate=config.float_learning_rate,
+        train_batches=stages.train_batches,
+        eval_batches=stages.eval_batches,
+    )
+    trainer = PhaseTrainer(plan, stages.build(), run_dir)
+    if file is not None:
+        trainer.restore(file)
+    trainer.run()
+    _save_model(trainer.model, run_dir.float_model)
+    return trainer.progress
+
+
+def _train_qat(run_dir: RunDir, stages: Stages, progress: Progress) -> Progress:
+    """Makes qat.keras from float.keras, unless it is there; returns the progress at its end."""
+    if run_dir.qat_model.exists():
+        return progress
+    config = run_dir.config
+    # Read back even where it was just trained: a resumed run has no other, and must not differ.
+    float_model = _load_model(run_dir.float_model)
+    model = stages.quantize(float_model)
+
+    def train_batches(epoch: int, skip: int) -> Iterable[Batch]:
+        return stages.train_batches(config.float_epochs + epoch, skip)
+
+    plan = PhasePlan(
+        name="qat",
+        num_epochs=config.qat_epochs,
+        learning_rate=config.qat_learning_rate,
+        train_batches=train_batches,
+        eval_batches=stages.eval_batches,
+        flags_at=_qat_flags(config, config.qat_epochs * run_dir.steps_per_epoch, float_model),
+        set_flags=lambda flags: stages.set_phase(model, **flags),
+    )
+    trainer = PhaseTrainer(plan, model, run_dir)
+    if (file := checkpoint.latest(run_dir.checkpoints)) is not None and progress.phase == "qat":
+        trainer.restore(file)
+    else:
+        batches = itertools.islice(train_batches(0, 0), config.calibration_batches)
+        stages.calibrate(model, (pictures for pictures, _ in batches))
+        trainer.progress = Progress(
+            "qat", epochs=progress.epochs, calibrated_accuracy=trainer.evaluate()
+        )
+        trainer.save()
+    trainer.run()
+    stages.set_phase(model, update_ranges=False, freeze_batch_norm=True)
+    _save_model(model, run_dir.qat_model)
+    return trainer.progress
+
+
+def _qat_flags(
+    config: TrainConfig, num_steps: int, float_model: tf_keras.Model
+) -> Callable[[int], Mapping[str, bool]]:
+    """Returns a function from a QAT step to the fields of its qat.Phase; warns where it is odd."""
+    freeze_bn_step = num_steps // 2 if config.freeze_bn_step is None else config.freeze_bn_step
+    freeze_ranges_step = config.freeze_ranges_step
+    _warn_of_short_phase(float_model, freeze_bn_step)
+    if config.quant_delay >= num_steps:
+        logging.warning(
+            "activations are never rounded in training: --quant_delay=%d, and QAT has %d steps",
+            config.quant_delay,
+            num_steps,
+        )
+
+    def flags_at(step: int) -> Mapping[str, bool]:
+        return {
+            "quantize_activations": step >= config.quant_delay,
+            "update_ranges": freeze_ranges_step is None or step < freeze_ranges_step,
+            "freeze_batch_norm": step >= freeze_bn_step,
+        }
+
+    return flags_at
+
+
+def _warn_of_short_phase(float_model: tf_keras.Model, freeze_bn_step: int) -> None:
+    """Warns where moving statistics are frozen before they describe the quantized network.
+
+    A freeze from step 0 on is no short phase but none: the float network's statistics stay.
+    """
+    momentum = max(
+        (
+            layer.momentum
+            for layer in float_model.submodules
+            if isinstance(layer, tf_keras.layers.BatchNormalization)
+        ),
+        default=0.0,
+    )
+    memory = round(1 / max(1 - momentum, 1e-9))
+    if 0 < freeze_bn_step < memory:
+        logging.warning(
+            "batch normalization is frozen after %d steps of QAT, but its moving statistics reach "
+            "%d steps back, 1 / (1 - momentum), and will be stale; raise --freeze_bn_step or "
+            "--qat_epochs, or freeze from the start with --freeze_bn_step=0",
+            freeze_bn_step,
+            memory,
+        )
+
+
+def _result(run_dir: RunDir, progress: Progress) -> TrainResult:
+    by_phase = {
+        name: [epoch for epoch in progress.epochs if epoch.phase == name]
+        for name in ("float", "qat")
+    }
+    has_qat = bool(by_phase["qat"])
+    return TrainResult(
+        num_parameters=_load_model(run_dir.float_model).count_params(),
+        float_seconds=sum(epoch.seconds for epoch in by_phase["float"]),
+        float_accuracy=by_phase["float"][-1].eval_accuracy,
+        calibrated_accuracy=progress.calibrated_accuracy,
+        qat_seconds=sum(epoch.seconds for epoch in by_phase["qat"]) if has_qat else None,
+        qat_accuracy=by_phase["qat"][-1].eval_accuracy if has_qat else None,
+    )
+
+
+def _save_model(model: tf_keras.Model, path: pathlib.Path) -> None:
+    with files.replacing(path) as temporary:
+        model.save(temporary)
+
+
+def _load_model(path: pathlib.Path) -> tf_keras.Model:
+    try:
+        return tf_keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunDirError(f"{path}: does not load ({error}); train into a new --run_dir") from error

@@ -104,6 +104,15 @@ def scales() -> st.SearchStrategy[float]:
     return st.one_of(spread, powers, ratios).map(lambda scale: float(np.float32(scale)))
 
 
+def output_scales(input_scale: float) -> st.SearchStrategy[float]:
+    """Output scales; half of them place a centered code within float32 rounding of a tie."""
+    ties = st.builds(
+        lambda centered, code: centered / (code + 0.5), st.integers(1, 255), st.integers(0, 127)
+    )
+    others = st.one_of(st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0]), st.floats(0.01, 100.0))
+    return st.one_of(ties, others).map(lambda ratio: float(np.float32(input_scale * ratio)))
+
+
 def codes(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "int8", extreme: bool = False
 ) -> np.ndarray:

@@ -10,8 +10,8 @@ from tests.pipeline.interpreter.one_op import Operand, model
 def rescaling_cases(draw: st.DrawFn, op: str) -> conformance.Case:
     """Draws an input, and an output of any other scale and zero point."""
     scale = draw(conformance.scales())
-    ratio = draw(st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.01, 100.0)))
-    return draw(cases(op, scale, scale * ratio, draw(conformance.zero_points())))
+    output_scale = draw(conformance.output_scales(scale))
+    return draw(cases(op, scale, output_scale, draw(conformance.zero_points())))
 
 
 @st.composite

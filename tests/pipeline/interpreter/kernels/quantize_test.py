@@ -48,11 +48,15 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
     shape = tuple(draw(st.lists(st.integers(1, 12), min_size=1, max_size=3)))
     source, target = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")]))
     scale = draw(conformance.scales())
-    ratio = draw(st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.01, 100.0)))
     content = model(
         "QUANTIZE",
         [Operand(shape, scale, draw(conformance.zero_points(source)), source)],
-        Operand(shape, scale * ratio, draw(conformance.zero_points(target)), target),
+        Operand(
+            shape,
+            draw(conformance.output_scales(scale)),
+            draw(conformance.zero_points(target)),
+            target,
+        ),
     )
     return conformance.Case(content, (conformance.codes(rng, shape, source),))
 

@@ -1,0 +1,97 @@
+"""Top-1 accuracy of a .tflite classifier, with its interval."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import os
+
+import numpy as np
+import scipy.stats
+
+from pipeline import flatbuffer
+from pipeline.data.input_spec import InputSpec
+from pipeline.engine_process import EngineName, EngineProcess
+from pipeline.errors import InputError
+from pipeline.graph import Tensor
+
+CONFIDENCE = 0.95
+_CHUNK = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers.
+
+    Attributes:
+      num_correct, num_images: Counts.
+      low, high: Wilson's score interval at CONFIDENCE.
+    """
+
+    num_correct: int
+    num_images: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """num_correct / num_images."""
+        return self.num_correct / self.num_images
+
+
+def accuracy(predictions: np.ndarray, labels: np.ndarray) -> Accuracy:
+    """Returns the accuracy of int predictions[N] against int labels[N]."""
+    num_correct = int(np.count_nonzero(predictions == labels))
+    interval = scipy.stats.binomtest(num_correct, len(labels)).proportion_ci(CONFIDENCE, "wilson")
+    return Accuracy(num_correct, len(labels), float(interval.low), float(interval.high))
+
+
+def input_tensor(model: bytes) -> Tensor:
+    """Returns the one input of a classifier.
+
+    Raises:
+      ModelError: The model is malformed.
+      InputError: It has several inputs, or none of shape [1, height, width, channels].
+    """
+    graph = flatbuffer.read(model).main
+    shapes = [graph.tensors[index].shape for index in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1:
+        raise InputError(f"needed a model with one input [1, height, width, channels], got {shapes}")
+    return graph.tensors[graph.inputs[0]]
+
+
+def model_inputs(tensor: Tensor, spec: InputSpec, pixels: np.ndarray) -> np.ndarray:
+    """Returns uint8[N, H, W, C] pixels as the model's input takes them: codes, or float32."""
+    if tensor.dtype == "float32":
+        return spec.float_table()[pixels]
+    return spec.table(tensor.quantization, tensor.dtype)[pixels]
+
+
+def outputs(
+    model: bytes, inputs: np.ndarray, engine: EngineName, name: str = "model"
+) -> np.ndarray:
+    """Returns the model's first output for each input, a process on each core at work.
+
+    Args:
+      model: Content of a .tflite file.
+      inputs: [N, H, W, C], as `model_inputs` gives them.
+      engine: "interpreter" (ours) or "litert".
+      name: What messages call the model.
+    """
+    num_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    chunks = [
+        inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)
+    ]
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(EngineProcess(model, engine, name=name))
+            for _ in range(min(num_processes, len(chunks)))
+        ]
+
+        def work(number: int) -> list[np.ndarray]:
+            mine = chunks[number :: len(processes)]
+            return [processes[number].run(chunk)[0][:, 0] for chunk in mine]
+
+        with concurrent.futures.ThreadPoolExecutor(len(processes)) as pool:
+            parts = list(pool.map(work, range(len(processes))))
+    ordered = [parts[i % len(parts)][i // len(parts)] for i in range(len(chunks))]
+    return np.concatenate(ordered)

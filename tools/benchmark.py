@@ -1,0 +1,111 @@
+"""Latency of .tflite models on this machine, side by side.
+
+  python -m tools.benchmark --device=host --model=float.tflite --model=int8.tflite
+
+Interleaved rounds, each a fresh pinned process per model; medians with bootstrap intervals; ratios
+to the first model. Exit code 0: measured; 2: the request cannot be served.
+"""
+
+
+import pathlib
+
+import rich.box
+from absl import flags
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from android_bench import host, statistics
+from android_bench.host import Settings
+from pipeline import report
+from pipeline.errors import DeviceError
+from tools import cli
+
+_DEFAULTS = Settings()
+
+_MODELS = flags.DEFINE_multi_string("model", None, "A .tflite model; repeat it.", required=True)
+_DEVICE = flags.DEFINE_string("device", "host", "Where to measure.")
+_NUM_ROUNDS = flags.DEFINE_integer("num_rounds", _DEFAULTS.num_rounds, "Processes per model.", 2)
+_NUM_RUNS = flags.DEFINE_integer("num_runs", _DEFAULTS.num_runs, "Least runs in a process.", 1)
+_MIN_TIME_S = flags.DEFINE_float("min_time_s", _DEFAULTS.min_time_s, "Least time of a process.", 0)
+_NUM_THREADS = flags.DEFINE_integer("num_threads", _DEFAULTS.num_threads, "LiteRT's threads.", 1)
+_SEED = flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of the order within rounds.", 0)
+_REPORT = flags.DEFINE_string("report", None, "Where to write figures and samples as JSON.")
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    if _DEVICE.value != "host":
+        raise DeviceError(
+            f"needed --device=host, got {_DEVICE.value!r}: phones are not supported yet"
+        )
+    paths = [pathlib.Path(model) for model in _MODELS.value]
+    for path in paths:
+        path.stat()
+    settings = Settings(
+        num_rounds=_NUM_ROUNDS.value,
+        num_runs=_NUM_RUNS.value,
+        min_time_s=_MIN_TIME_S.value,
+        num_threads=_NUM_THREADS.value,
+        seed=_SEED.value,
+    )
+    console = Console(stderr=True)
+    samples = list(
+        track(
+            host.measure(paths, settings),
+            "measuring",
+            settings.num_rounds * len(paths),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+    )
+    rounds = [
+        [sample.reply.samples_us for sample in samples if sample.model == number]
+        for number in range(len(paths))
+    ]
+    summaries = [statistics.summarize(times, settings.seed) for times in rounds]
+    ratios = [statistics.paired_ratio(times, rounds[0], settings.seed) for times in rounds]
+    _print(paths, summaries, ratios, settings)
+    if _REPORT.value:
+        results = {
+            "device": "host",
+            "runtime": host.runtime(),
+            "settings": settings,
+            "models": [
+                {"model": path, "latency": latency, "ratio_to_first": ratio, "rounds_us": times}
+                for path, latency, ratio, times in zip(
+                    paths, summaries, ratios, rounds, strict=True
+                )
+            ],
+        }
+        report.write(_REPORT.value, "benchmark", results, inputs=paths, seed=settings.seed)
+
+
+def _print(paths, summaries, ratios, settings: Settings) -> None:
+    table = Table(
+        *("model", "median us", "95 % interval", "p90 us", "ratio to the first", "95 % interval"),
+        title=f"{host.runtime()}; {settings.num_threads} thread(s), {settings.num_rounds} rounds",
+        title_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+    )
+    for path, latency, ratio in zip(paths, summaries, ratios, strict=True):
+        median = latency.median_us
+        table.add_row(
+            path.name,
+            f"{median.median:.1f}",
+            f"{median.low:.1f} to {median.high:.1f}",
+            f"{latency.p90_us:.1f}",
+            f"{ratio.median:.3f}",
+            f"{ratio.low:.3f} to {ratio.high:.3f}",
+        )
+    Console(highlight=False).print(table)
+
+
+def entry() -> None:
+    """Runs the tool as a console script."""
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    entry()

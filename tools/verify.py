@@ -1,0 +1,158 @@
+"""Compares every tensor of a model with TFLite's reference kernels, bit for bit.
+
+  python -m tools.verify --model=M.tflite [--run_dir=out/run]
+
+With --run_dir, also compares the model, layer by layer, with the fake-quantized model that it was
+converted from. Exit code 0: equal; 1: tensors differ (the first one and why are named); 2: the
+request cannot be served.
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import rich.box
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import evaluate, flatbuffer, report, verify
+from pipeline.errors import InputError
+from pipeline.quant_params import QUANTIZED_LIMITS
+from pipeline.run_dir import RunDir
+from tools import cli
+
+_MODEL = flags.DEFINE_string("model", None, "The .tflite model.", required=True)
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "The run that the model was converted from.")
+_KERNELS = flags.DEFINE_string("kernels", "reference", "Whose arithmetic to predict.")
+_TARGET = flags.DEFINE_string("target", "host", "The machine to predict it for.")
+_NUM_INPUTS = flags.DEFINE_integer("num_inputs", 16, "Inputs to compare.", 1)
+_DATASET = flags.DEFINE_string("dataset", None, "Real inputs; default: the run's data set.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder or zip of the data set.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of random inputs, where there is no data set.", 0)
+_REPORT = flags.DEFINE_string("report", None, "Where to write the comparison as JSON.")
+
+_EXIT_DIFFERS = 1
+
+
+def main() -> int:
+    """Compares, prints the tables and returns the exit code."""
+    model = pathlib.Path(_MODEL.value).read_bytes()
+    run_dir = None if _RUN_DIR.value is None else RunDir.open(_RUN_DIR.value)
+    inputs = _inputs(model, run_dir)
+    verification = verify.compare(
+        model,
+        *(stack[:, np.newaxis] for stack in inputs),
+        kernels=_KERNELS.value,
+        target=_TARGET.value,
+        name=_MODEL.value,
+    )
+    _print_tensors(verification)
+    good = verification.is_exact
+    results = {"is_exact": good, "reason": verification.reason, "verification": verification}
+    if run_dir is not None:
+        fidelity = _fidelity(model, run_dir, inputs[0])
+        results |= {"fidelity": fidelity, "fidelity_holds": fidelity.holds()}
+        _print_layers(fidelity)
+        good = good and fidelity.holds()
+    if _REPORT.value:
+        report.write(_REPORT.value, "verify", results, inputs=[_MODEL.value], seed=_SEED.value)
+    print(verification.reason)
+    return 0 if good else _EXIT_DIFFERS
+
+
+def _inputs(model: bytes, run_dir: RunDir | None) -> list[np.ndarray]:
+    """Returns a stack of examples for each input of the model, without its batch dimension."""
+    if run_dir is None and _DATASET.value is None:
+        return _random_inputs(model)
+    from pipeline import data  # here: it imports TensorFlow
+
+    tensor = evaluate.input_tensor(model)
+    if run_dir is not None:
+        spec = run_dir.input_spec
+        name, data_dir, seed = (
+            _DATASET.value or run_dir.config.dataset,
+            _DATA_DIR.value or run_dir.config.data_dir,
+            run_dir.config.seed,
+        )
+    else:
+        name, data_dir, seed = _DATASET.value, _DATA_DIR.value, 0
+        _, height, width, channels = tensor.shape
+        spec = dataclasses.replace(
+            data.default_spec(name), height=height, width=width, channels=channels
+        )
+    dataset = data.load(name, spec, data_dir=data_dir, seed=seed)
+    pixels, _ = data.eval_pixels(dataset, min(_NUM_INPUTS.value, dataset.num_eval))
+    return [evaluate.model_inputs(tensor, spec, pixels)]
+
+
+def _random_inputs(model: bytes) -> list[np.ndarray]:
+    graph = flatbuffer.read(model).main
+    rng = np.random.default_rng(_SEED.value)
+    stacks = []
+    for tensor in (graph.tensors[index] for index in graph.inputs):
+        if tensor.dtype not in QUANTIZED_LIMITS or tensor.shape[:1] != (1,):
+            raise InputError(
+                f"input {tensor.name!r}: needed integers with batch size 1, got "
+                f"{tensor.dtype}{list(tensor.shape)}"
+            )
+        low, high = QUANTIZED_LIMITS[tensor.dtype]
+        size = (_NUM_INPUTS.value, *tensor.shape[1:])
+        stacks.append(rng.integers(low, high, size, tensor.dtype, endpoint=True))
+    return stacks
+
+
+def _fidelity(model: bytes, run_dir: RunDir, codes: np.ndarray):
+    from pipeline import fidelity, qat  # here: they import TensorFlow
+
+    return fidelity.compare(model, qat.load(run_dir.qat_model), codes)
+
+
+def _print_tensors(verification: verify.Verification) -> None:
+    table = _table("every computed tensor", "op", "layer", "elements", "equal", "max diff", "cause")
+    for match in verification.tensors:
+        table.add_row(
+            f"{match.op_index} {match.op}",
+            match.keras_layer or match.name,
+            f"{match.num_elements:,}",
+            f"{100 * match.num_equal / match.num_elements:.4g} %",
+            str(match.max_abs_difference),
+            match.cause or "",
+        )
+    Console(highlight=False).print(table)
+
+
+def _print_layers(fidelity) -> None:
+    table = _table(
+        "fake-quant against integer, each layer fed with the integer model's input",
+        *("op", "layer", "elements", "equal", "max diff", "equal, rounded once", "reason"),
+    )
+    for match in fidelity.layers:
+        table.add_row(
+            f"{match.op_index} {match.op}",
+            match.layer,
+            f"{match.num_elements:,}",
+            f"{100 * match.equal_share:.3f} %",
+            str(match.max_abs_difference),
+            f"{100 * match.num_equal_rounded_once / match.num_elements:.3f} %",
+            match.reason,
+        )
+    Console(highlight=False).print(table)
+    print(
+        f"end to end over {fidelity.num_examples} pictures: same argmax "
+        f"{100 * fidelity.argmax_agreement:.2f} %, outputs within 1 code "
+        f"{100 * fidelity.outputs_within_one:.2f} %"
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
+
+
+def entry() -> None:
+    """Runs the tool as a console script."""
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    entry()
