@@ -95,9 +95,7 @@ def _now_us() -> float:
     return time.perf_counter_ns() / 1000
 
 
-def _random_input(
-    rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
-) -> np.ndarray:
+def _random_input(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Returns every integer code alike; or real values in [-1, 1), where nets are at home."""
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)

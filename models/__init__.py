@@ -7,6 +7,7 @@ unnamed layers as they come. The input is named "input", the last layer "logits"
 import difflib
 import inspect
 import types
+from collections.abc import Collection
 from typing import Any
 
 from models import mobilenet_v1, resnet_cifar
@@ -22,7 +23,7 @@ ModelArg = bool | int | float | str
 
 
 def build(
-    name: str, input_shape: tuple[int, int, int], num_classes: int, **model_args: Any
+    name: str, input_shape: tuple[int, int, int], num_classes: int, /, **model_args: Any
 ) -> tf_keras.Model:
     """Builds a freshly initialized model.
 
@@ -46,7 +47,10 @@ def build(
             raise ModelError(
                 f"model {name} has no argument {argument!r}{_suggestion(argument, known)}"
             )
-    return MODELS[name].build(input_shape, num_classes, **model_args)
+    try:
+        return MODELS[name].build(input_shape, num_classes, **model_args)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"model {name} cannot be built with {model_args}: {error}") from error
 
 
 def parse_args(text: str) -> dict[str, ModelArg]:
@@ -79,7 +83,6 @@ def _parse_value(text: str) -> ModelArg:
     return text
 
 
-def _suggestion(name: str, known: Any) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    meant = f"; did you mean {nearest[0]!r}?" if nearest else ";"
-    return f"{meant} It knows: {', '.join(known)}"
+def _suggestion(name: str, known: Collection[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return f"; did you mean {nearest!r}? There are {', '.join(known)}"

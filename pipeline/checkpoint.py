@@ -113,8 +113,8 @@ def load(path: pathlib.Path) -> tuple[Progress, list[np.ndarray], list[np.ndarra
     try:
         with np.load(path, allow_pickle=False) as arrays:
             fields = json.loads(str(arrays["progress"]))
-            epochs = tuple(Epoch(**epoch) for epoch in fields["epochs"])
-            progress = Progress(**{**fields, "epochs": epochs})
+            fields["epochs"] = tuple(Epoch(**epoch) for epoch in fields["epochs"])
+            progress = Progress(**fields)
             names = sorted(arrays.files)
             weights = [arrays[name] for name in names if name.startswith("weight_")]
             optimizer_state = [arrays[name] for name in names if name.startswith("optimizer_")]

@@ -44,6 +44,18 @@ def convert(model: tf_keras.Model, inference_io: IoType = "int8") -> bytes:
     return flatbuffer.write(graph)
 
 
+def convert_float(model: tf_keras.Model) -> bytes:
+    """Converts a float model as it is, batch size 1: what the integer model is compared with.
+
+    Raises:
+      ModelError: TensorFlow's converter failed.
+    """
+    twin = tf_keras.models.clone_model(model, _inputs(model))
+    twin.set_weights(model.get_weights())
+    converter = tf.lite.TFLiteConverter.from_keras_model(twin)
+    return flatbuffer.write(_without_metadata(flatbuffer.read(_run(converter, model.name))))
+
+
 def refuse_float(certified: Certificate, name: str) -> None:
     """Raises NotIntegerOnlyError, listing every failure, unless the certificate passes."""
     if certified.passes:
@@ -54,14 +66,17 @@ def refuse_float(certified: Certificate, name: str) -> None:
 
 def _export_twin(model: tf_keras.Model) -> tf_keras.Model:
     """A copy with batch size 1, whose quantizers are the FakeQuant ops the converter knows."""
-    inputs = [
-        tf_keras.Input(batch_shape=(1, *tensor.shape[1:]), name=tensor.name.split(":")[0])
-        for tensor in model.inputs
-    ]
-    twin = tf_keras.models.clone_model(model, inputs)
+    twin = tf_keras.models.clone_model(model, _inputs(model))
     twin.set_weights(model.get_weights())
     qat.set_phase(twin, qat.EXPORT)
     return twin
+
+
+def _inputs(model: tf_keras.Model) -> list[tf.Tensor]:
+    return [
+        tf_keras.Input(batch_shape=(1, *tensor.shape[1:]), name=tensor.name.split(":")[0])
+        for tensor in model.inputs
+    ]
 
 
 def _run(converter: tf.lite.TFLiteConverter, name: str) -> bytes:

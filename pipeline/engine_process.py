@@ -63,7 +63,7 @@ class EngineProcess:
           ModelError: The engine refuses the model, or the process died of it.
         """
         self._what = f"{name} under {engine} ({options})" if options else f"{name} under {engine}"
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close().
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.engine_process"],
             stdin=subprocess.PIPE,
@@ -101,9 +101,7 @@ class EngineProcess:
         reply = self._call(_stacks(inputs))
         return tuple(reply[str(position)] for position in range(len(reply)))
 
-    def run_tensors(
-        self, indices: Sequence[int], *inputs: np.ndarray
-    ) -> dict[int, np.ndarray]:
+    def run_tensors(self, indices: Sequence[int], *inputs: np.ndarray) -> dict[int, np.ndarray]:
         """As run(), but returns the tensors of these indices, each [N, *shape]."""
         reply = self._call({**_stacks(inputs), "tensors": np.array(indices, np.int64)})
         return {index: reply[str(position)] for position, index in enumerate(indices)}
@@ -128,7 +126,8 @@ class EngineProcess:
         self.close()
 
     def _call(self, request: _Arrays) -> dict[str, np.ndarray]:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         try:
             _write(self._process.stdin, request)
             reply = _read(self._process.stdout)
@@ -197,7 +196,7 @@ def _serve() -> None:
                 reply = {}
             else:
                 reply = _run(engine, request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it.
+        except Exception as error:
             text = str(error) if isinstance(error, errors.IntonlyError) else repr(error)
             reply = {"error": np.array(text), "class": np.array(type(error).__name__)}
         _write(replies, reply)

@@ -55,7 +55,9 @@ def input_tensor(model: bytes) -> Tensor:
     graph = flatbuffer.read(model).main
     shapes = [graph.tensors[index].shape for index in graph.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1:
-        raise InputError(f"needed a model with one input [1, height, width, channels], got {shapes}")
+        raise InputError(
+            f"needed a model with one input [1, height, width, channels], got {shapes}"
+        )
     return graph.tensors[graph.inputs[0]]
 
 
@@ -78,9 +80,7 @@ def outputs(
       name: What messages call the model.
     """
     num_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    chunks = [
-        inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)
-    ]
+    chunks = [inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)]
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(EngineProcess(model, engine, name=name))

@@ -8,7 +8,6 @@ due to the kernel's double rounding alone.
 """
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -148,10 +147,8 @@ def _layer_codes(
     """Returns the codes that a layer computes from the integer model's values of its inputs."""
     operands = [graph.tensors[index] for index in op.inputs if index in values]
     reals = [_real(tensor, values[tensor.index]) for tensor in operands]
-    if len(reals) == 1:
-        result = layer(reals[0], input_grid=_grid(operands[0]))
-    else:
-        result = layer(reals)
+    single = len(reals) == 1
+    result = layer(reals[0], input_grid=_grid(operands[0])) if single else layer(reals)
     return _codes(graph.tensors[op.outputs[0]], result[0].numpy())
 
 

@@ -32,7 +32,17 @@ def write_events(folder: pathlib.Path, epoch: Epoch) -> None:
         writer = tf.summary.create_file_writer(str(folder / epoch.phase))
         with writer.as_default(step=epoch.step):
             for name in _SCALARS:
-                tf.summary.scalar(name, getattr(epoch, name))
+                tf.summary.write(name, tf.constant(getattr(epoch, name)), metadata=_scalar())
         writer.close()
     except tf.errors.OpError as error:
         raise OSError(f"cannot write TensorBoard events to {folder}: {error.message}") from error
+
+
+def _scalar() -> tf.compat.v1.SummaryMetadata:
+    """What marks a tensor as a scalar for TensorBoard; tf.summary.scalar needs it installed."""
+    data_class = tf.compat.v1.SummaryMetadata.DESCRIPTOR.fields_by_name["data_class"]
+    metadata = tf.compat.v1.SummaryMetadata(
+        data_class=data_class.enum_type.values_by_name["DATA_CLASS_SCALAR"].number
+    )
+    metadata.plugin_data.plugin_name = "scalars"
+    return metadata

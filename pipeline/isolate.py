@@ -8,9 +8,7 @@ from pipeline.graph import ABSENT, Graph, Operator, Subgraph
 def operands(graph: Graph, op: Operator) -> tuple[int, ...]:
     """Returns the tensors that `op` of the main subgraph reads and that are no constants."""
     tensors = graph.main.tensors
-    return tuple(
-        dict.fromkeys(i for i in op.inputs if i != ABSENT and tensors[i].data is None)
-    )
+    return tuple(dict.fromkeys(i for i in op.inputs if i != ABSENT and tensors[i].data is None))
 
 
 def one_op(graph: Graph, op: Operator) -> Graph:

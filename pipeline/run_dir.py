@@ -82,6 +82,11 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
+    def qat_begun(self) -> bool:
+        """Whether a checkpoint of the QAT phase was written."""
+        return any(self.checkpoints.glob("qat-*"))
+
+    @property
     def tensorboard(self) -> pathlib.Path:
         """Folder of event files."""
         return self.path / "tensorboard"

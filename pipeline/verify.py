@@ -196,9 +196,7 @@ class _Tally:
     own_max_abs_difference: int | float = 0
     first_difference: Difference | None = None
 
-    def add(
-        self, example: int, expected: np.ndarray, actual: np.ndarray, own: np.ndarray
-    ) -> bool:
+    def add(self, example: int, expected: np.ndarray, actual: np.ndarray, own: np.ndarray) -> bool:
         """Counts one example and returns whether it is equal."""
         unequal = np.flatnonzero(expected != actual)
         self.num_elements += expected.size

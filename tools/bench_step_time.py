@@ -13,22 +13,26 @@ import time
 from collections.abc import Callable
 
 import rich.box
-import tensorflow_model_optimization as tfmot
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
 import models
 from pipeline import qat, report
 from pipeline.legacy_keras import tf, tf_keras
+from pipeline.qat import annotation
 from pipeline.quant_params import SCHEMES, QuantParams
 from tools import cli
 
-_ROUNDS = flags.DEFINE_integer("rounds", 15, "Timed rounds; each times every variant once.", lower_bound=3)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 15, "Timed rounds; each times every variant once.", lower_bound=3
+)
 _STEPS = flags.DEFINE_integer("steps", 3, "Steps in one timing.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Pictures in a batch.", lower_bound=1)
 _NETS = flags.DEFINE_multi_enum(
-    "net", None, ["resnet_cifar", "mobilenet_v1", "mobilenet_v2"], "Networks to time; all by default."
+    "net",
+    None,
+    ["resnet_cifar", "mobilenet_v1", "mobilenet_v2"],
+    "Networks to time; all by default.",
 )
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
@@ -78,7 +82,7 @@ def _time_net(net: str) -> StepTimes:
         "float": _BUILDERS[net](),
         "batch_statistics": _quantized(net, qat.Phase()),
         "frozen": _quantized(net, qat.Phase(freeze_batch_norm=True)),
-        "tfmot": tfmot.quantization.keras.quantize_model(_BUILDERS[net]()),
+        "tfmot": annotation.tfmot_quantized(_BUILDERS[net]()),
     }
     shape = variants["float"].input_shape[1:]
     images = tf.random.stateless_uniform((batch_size, *shape), seed=(0, 1), minval=-1.0)
@@ -100,7 +104,7 @@ def _time_net(net: str) -> StepTimes:
 
 
 def _quantized(net: str, phase: qat.Phase) -> tf_keras.Model:
-    annotated = tfmot.quantization.keras.quantize_annotate_model(_BUILDERS[net]())
+    annotated = qat.annotate_model(_BUILDERS[net]())
     model = qat.apply(annotated, SCHEMES["int8_per_channel"], _INPUT)
     qat.set_phase(model, phase)
     return model
@@ -144,7 +148,7 @@ def _print(results: list[StepTimes]) -> None:
             f"{row.frozen:.3f}",
             f"{row.tfmot:.3f}",
         )
-    Console(highlight=False).print(table)
+    cli.console().print(table)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Interleaved rounds, each a fresh pinned process per model; medians with bootstra
 to the first model. Exit code 0: measured; 2: the request cannot be served.
 """
 
-
 import pathlib
 
 import rich.box
@@ -99,7 +98,7 @@ def _print(paths, summaries, ratios, settings: Settings) -> None:
             f"{ratio.median:.3f}",
             f"{ratio.low:.3f} to {ratio.high:.3f}",
         )
-    Console(highlight=False).print(table)
+    cli.console().print(table)
 
 
 def entry() -> None:

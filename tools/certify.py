@@ -9,7 +9,6 @@ import dataclasses
 
 import rich.box
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
 from pipeline import certificate, flatbuffer, report
@@ -45,7 +44,7 @@ def main() -> int:
 
 
 def _print(certified: Certificate) -> None:
-    console = Console(highlight=False)
+    console = cli.console()
     console.print(_edges(certified))
     counts = ", ".join(f"{op} {count}" for op, count in certified.op_counts.items())
     print(f"ops: {counts}")

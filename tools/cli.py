@@ -1,9 +1,9 @@
 """What every tool shares: flags, exit codes, and errors told in one message.
 
-  0    done and good
-  1    the thing checked is not good
-  2    the request cannot be served: bad flag, missing file, unsupported op, ...
-  130  interrupted from the keyboard
+0    done and good
+1    the thing checked is not good
+2    the request cannot be served: bad flag, missing file, unsupported op, ...
+130  interrupted from the keyboard
 """
 
 import os
@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import flags
+from rich.console import Console
 
 from pipeline import errors
 
 EXIT_CANNOT_SERVE = 2
+_WIDTH = 160  # Of tables in files and pipes, which do not wrap.
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
@@ -54,6 +56,11 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         exit_code = EXIT_CANNOT_SERVE
     sys.exit(exit_code)
+
+
+def console() -> Console:
+    """Returns where tables go: as wide as the terminal, wide enough for all columns elsewhere."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def _run(main: Callable[[], int | None], argv: Sequence[str]) -> int:

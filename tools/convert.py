@@ -8,6 +8,7 @@ Exit code 0: written; 1: an op stayed in float, nothing is written; 2: the reque
 from absl import flags
 
 from pipeline import certificate, convert, files, flatbuffer, qat
+from pipeline.legacy_keras import tf_keras
 from pipeline.run_dir import RunDir
 from tools import cli
 
@@ -16,10 +17,18 @@ _OUTPUT = flags.DEFINE_string("output", None, "The .tflite file to write.", requ
 _INFERENCE_IO = flags.DEFINE_enum(
     "inference_io", "int8", ["int8", "uint8"], "Type of the model's inputs and outputs."
 )
+_FLOAT = flags.DEFINE_bool(
+    "float", False, "Convert the run's float model instead, to compare with."
+)
 
 
 def main() -> None:
     """Converts --run_dir and writes --output."""
+    if _FLOAT.value:
+        run_dir = RunDir.open(_RUN_DIR.value, "float_model")
+        float_model = tf_keras.models.load_model(run_dir.float_model, compile=False)
+        files.write_bytes(_OUTPUT.value, convert.convert_float(float_model))
+        return
     run_dir = RunDir.open(_RUN_DIR.value)
     model = convert.convert(qat.load(run_dir.qat_model), _INFERENCE_IO.value)
     files.write_bytes(_OUTPUT.value, model)

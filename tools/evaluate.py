@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import numpy as np
 import rich.box
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
 from pipeline import data, evaluate, report
@@ -45,7 +44,7 @@ def main() -> None:
     for name, value in results.items():
         interval = f"{100 * value.low:.2f} to {100 * value.high:.2f} %"
         table.add_row(name, f"{100 * value.share:.2f} %", interval, str(value.num_images))
-    Console(highlight=False).print(table)
+    cli.console().print(table)
     if _REPORT.value:
         rows = {
             name: {**dataclasses.asdict(value), "share": value.share}

@@ -4,14 +4,16 @@
   python -m tools.train --run_dir=out/run --resume                  after an interruption
   python -m tools.train --run_dir=out/run --resume --qat_epochs=3   QAT of a finished float run
 
-A resumed run keeps all settings; flags that are left out count as those it began with.
-Exit code 0: trained; 1: training went wrong (NaN loss); 2: the request cannot be served.
+A resumed run keeps its settings; flags that are left out stand for those it began with. Steps are
+optimizer steps, counted from 0 in each phase.
+
+Exit code 0: trained; 1: training went wrong (a NaN loss); 2: the request cannot be served.
 """
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Iterator
+import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import rich.box
@@ -20,12 +22,188 @@ from rich.console import Console
 from rich.table import Table
 
 import models
-from pipeline import checkpoint, data, qat, run_dir, train
-from pipeline.data import Dataset, InputSpec
+from pipeline import data, qat, run_dir, train
 from pipeline.errors import DataError, RunDirError
 from pipeline.legacy_keras import tf_keras
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
-from pipeline.train import Stages, TrainResult
 from pipeline.train_config import TrainConfig
 from tools import cli
+
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "Where to train; see README.", required=True)
+_RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir, if one was begun.")
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+
+
+def _string(name: str, text: str) -> flags.FlagHolder:
+    return flags.DEFINE_string(name, None, text)
+
+
+def _bool(name: str, text: str) -> flags.FlagHolder:
+    return flags.DEFINE_bool(name, _DEFAULTS[name], text)
+
+
+def _integer(name: str, text: str, lower_bound: int) -> flags.FlagHolder:
+    return flags.DEFINE_integer(name, _DEFAULTS[name], text, lower_bound=lower_bound)
+
+
+def _float(name: str, text: str, lower_bound: float, upper_bound: float | None = None):
+    return flags.DEFINE_float(
+        name, _DEFAULTS[name], text, lower_bound=lower_bound, upper_bound=upper_bound
+    )
+
+
+# Named as the fields of TrainConfig.
+_CONFIG_FLAGS = (
+    _string("model", f"Architecture: {', '.join(models.MODELS)}."),
+    _string("model_args", "Arguments of the architecture, as name=value,name=value."),
+    _string("dataset", f"Data set: {', '.join(data.DATASETS)}."),
+    _string("data_dir", "Folder or zip of the data set."),
+    _integer("input_size", "Height and width of the input; default: the data set's.", 1),
+    _float("validation_fraction", "Held out where the data set has no split.", 0.0, 1.0),
+    _bool("skip_bad_images", "Go on without pictures that do not decode."),
+    _integer("seed", "Of initial weights, data order, augmentation and split.", 0),
+    _integer("batch_size", "Pictures per step.", 1),
+    _integer("float_epochs", "Passes over the data in float.", 1),
+    _float("float_learning_rate", "Peak of the float phase.", 0.0),
+    _integer("qat_epochs", "Passes over the data with fake quantization.", 0),
+    _float("qat_learning_rate", "Peak of the QAT phase.", 0.0),
+    flags.DEFINE_enum("scheme", _DEFAULTS["scheme"], list(SCHEMES), "Quantization scheme."),
+    _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
+    _integer("quant_delay", "First QAT step that rounds activations.", 0),
+    _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
+    _integer("freeze_ranges_step", "First QAT step with frozen ranges; default: never.", 0),
+    _integer("calibration_batches", "Batches that set the ranges before QAT.", 1),
+    _integer("checkpoint_steps", "Steps between checkpoints besides one per epoch; 0: none.", 0),
+    _integer("num_threads", "Of TensorFlow; 0: one per core. The last bits depend on it.", 0),
+)
+
+
+def main() -> int:
+    """Trains, prints a summary and returns the exit code."""
+    path = pathlib.Path(_RUN_DIR.value)
+    run, dataset = _prepare(path)
+    result = train.run(run, _stages(run, dataset))
+    _print(run, result)
+    return 0
+
+
+def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
+    """Returns the run, as run.json now says it, and its data; nothing is written on an error."""
+    begun = _open_begun(path)
+    config = _config(begun)
+    train.make_repeatable(config.num_threads)
+    spec = begun.input_spec if begun else _input_spec(config)
+    # Refuses a wrong name or argument at once; the number of classes is not known yet.
+    models.build(config.model, spec.shape, 2, **config.model_args)
+    dataset = data.load(
+        config.dataset,
+        spec,
+        data_dir=config.data_dir,
+        seed=config.seed,
+        validation_fraction=config.validation_fraction,
+        skip_bad_images=config.skip_bad_images,
+    )
+    if config.batch_size > dataset.num_train:
+        raise DataError(
+            f"--batch_size={config.batch_size} exceeds the {dataset.num_train} training pictures "
+            f"of {dataset.name}; lower it"
+        )
+    run = RunDir(path, config, spec, dataset.class_names, dataset.num_train)
+    if begun and dataclasses.replace(begun, config=config) != run:
+        raise RunDirError(
+            f"{path}: the data has changed since the run began: it had {begun.num_train} training "
+            f"pictures in {begun.num_classes} classes, got {run.num_train} in {run.num_classes}, "
+            "or other class names; train into another --run_dir"
+        )
+    run.save()
+    return run, dataset
+
+
+def _open_begun(path: pathlib.Path) -> RunDir | None:
+    if not run_dir.is_begun(path):
+        return None
+    if not _RESUME.value:
+        raise RunDirError(
+            f"{path}: holds a run already; go on with it by --resume, or choose another --run_dir"
+        )
+    return RunDir.open(path, needs="nothing")
+
+
+def _config(begun: RunDir | None) -> TrainConfig:
+    given: dict[str, Any] = {
+        flag.name: flag.value for flag in _CONFIG_FLAGS if flags.FLAGS[flag.name].present
+    }
+    if "model_args" in given:
+        given["model_args"] = models.parse_args(given["model_args"])
+    if begun:
+        return begun.config.resumed_with(given, qat_begun=begun.qat_begun)
+    for name in ("model", "dataset"):
+        if name not in given:
+            raise RunDirError(f"needed --{name}=NAME for a new run")
+    return TrainConfig(**given)
+
+
+def _input_spec(config: TrainConfig) -> data.InputSpec:
+    spec = data.default_spec(config.dataset)
+    if config.input_size is None:
+        return spec
+    return dataclasses.replace(spec, height=config.input_size, width=config.input_size)
+
+
+def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
+    config, spec = run.config, run.input_spec
+
+    def train_batches(epoch: int, skip_batches: int) -> Iterable[train.Batch]:
+        return data.iterate(
+            data.train_batches(
+                dataset,
+                spec,
+                batch_size=config.batch_size,
+                seed=config.seed,
+                epoch=epoch,
+                skip_batches=skip_batches,
+            )
+        )
+
+    def quantize(float_model: tf_keras.Model) -> tf_keras.Model:
+        annotated = qat.annotate_model(float_model)
+        return qat.apply(annotated, SCHEMES[config.scheme], spec.params, config.ema_decay)
+
+    return train.Stages(
+        build=functools.partial(
+            models.build, config.model, spec.shape, run.num_classes, **config.model_args
+        ),
+        train_batches=train_batches,
+        eval_batches=lambda: data.iterate(data.eval_batches(dataset, spec, config.batch_size)),
+        quantize=quantize,
+        calibrate=qat.calibrate,
+        set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),
+    )
+
+
+def _print(run: RunDir, result: train.TrainResult) -> None:
+    config = run.config
+    table = Table("", "accuracy", "epochs", "seconds", box=rich.box.SIMPLE_HEAD)
+    table.title = f"{config.model} on {config.dataset}, {result.num_parameters:,} parameters"
+    table.add_row(
+        "float",
+        f"{result.float_accuracy:.2%}",
+        str(config.float_epochs),
+        f"{result.float_seconds:.0f}",
+    )
+    if result.qat_accuracy is not None:
+        table.add_row("fake-quant, calibrated", f"{result.calibrated_accuracy:.2%}", "0", "")
+        table.add_row(
+            f"fake-quant, {config.scheme}",
+            f"{result.qat_accuracy:.2%}",
+            str(config.qat_epochs),
+            f"{result.qat_seconds:.0f}",
+        )
+    Console(highlight=False).print(table)
+    print(f"models, history and report: {run.path}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

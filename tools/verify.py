@@ -13,7 +13,6 @@ import pathlib
 import numpy as np
 import rich.box
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
 from pipeline import evaluate, flatbuffer, report, verify
@@ -119,7 +118,7 @@ def _print_tensors(verification: verify.Verification) -> None:
             str(match.max_abs_difference),
             match.cause or "",
         )
-    Console(highlight=False).print(table)
+    cli.console().print(table)
 
 
 def _print_layers(fidelity) -> None:
@@ -137,7 +136,7 @@ def _print_layers(fidelity) -> None:
             f"{100 * match.num_equal_rounded_once / match.num_elements:.3f} %",
             match.reason,
         )
-    Console(highlight=False).print(table)
+    cli.console().print(table)
     print(
         f"end to end over {fidelity.num_examples} pictures: same argmax "
         f"{100 * fidelity.argmax_agreement:.2f} %, outputs within 1 code "

@@ -19,14 +19,25 @@ from pipeline.data.dataset import Dataset, InMemorySplit, LoadOptions
 from pipeline.data.input_spec import InputSpec
 from pipeline.errors import DataError
 
-CLASS_NAMES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 
 _BATCH_FOLDER = "cifar-10-batches-py"
 _TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST_BATCH = "test_batch"
 _PIXELS = 32 * 32 * 3
 
-# The official files are pickles, and a pickle can run any code: only what they really hold may load.
+# The official files are pickles, which can run any code: only what they really hold may load.
 _ALLOWED_GLOBALS = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
@@ -118,7 +129,7 @@ def _download() -> tuple[_Arrays, _Arrays]:
 
 def _tar_reader(path: pathlib.Path):
     try:
-        tar = tarfile.open(path, "r:gz")
+        tar = tarfile.open(path, "r:gz")  # noqa: SIM115 - read until loading ends.
     except (OSError, tarfile.TarError) as error:
         raise DataError(f"cannot read {path} as a .tar.gz: {error}") from error
 

@@ -8,7 +8,6 @@ Szegedy et al. 2014 (arXiv 1409.4842, section 6); evaluation takes the middle 87
 """
 
 import math
-import os
 import pathlib
 import struct
 from collections.abc import Iterator
@@ -110,8 +109,7 @@ def _decode(record: _Record) -> tuple[Image.Image, int]:
         label = features["image/class/label"].int64_list.value[0]
     except Exception as error:  # protobuf and a missing feature raise different things
         raise DataError(
-            f"{_name(record)}: needed an Example with image/encoded and image/class/label "
-            f"({error})"
+            f"{_name(record)}: needed an Example with image/encoded and image/class/label ({error})"
         ) from error
     if not 1 <= label <= NUM_CLASSES:
         raise DataError(f"{_name(record)}: needed a label 1 to {NUM_CLASSES}, got {label}")
@@ -132,8 +130,8 @@ def _index(folder: pathlib.Path, split: str) -> list[_Record]:
     counts = {shard.name.rpartition("-of-")[2] for shard in shards}
     if len(counts) != 1 or not (count := counts.pop()).isdecimal() or int(count) != len(shards):
         raise DataError(
-            f"{folder}: needed all shards of {split}, as many as their names say; got {len(shards)}, "
-            f"the last is {shards[-1].name}"
+            f"{folder}: needed all shards of {split}, as many as their names say; got "
+            f"{len(shards)}, the last is {shards[-1].name}"
         )
     records = [record for shard in shards for record in _records(shard)]
     if not records:
@@ -143,7 +141,7 @@ def _index(folder: pathlib.Path, split: str) -> list[_Record]:
 
 def _records(shard: pathlib.Path) -> Iterator[_Record]:
     """Yields the records of a shard from their headers; no data is read."""
-    size_bytes = os.path.getsize(shard)
+    size_bytes = shard.stat().st_size
     position = 0
     with shard.open("rb") as file:
         while position < size_bytes:

@@ -76,7 +76,7 @@ def read(model: bytes | os.PathLike[str] | str) -> Graph:
 class _StrictBytes(bytes):
     """Bytes whose slices are whole or an error, so that a string cannot run past the file's end."""
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Any:  # noqa: ANN401  (as bytes: int or bytes)
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
         if isinstance(key, slice) and key.stop > len(self):
             raise IndexError(f"text ends at byte {key.stop} of {len(self)}")
         return super().__getitem__(key)
@@ -127,21 +127,21 @@ class _Reader:
         if self._budget_bytes < 0:
             raise ValueError("its vectors claim more than the file can hold")
 
-    def _tables(self, table: Any, field: str) -> Iterator[Any]:  # noqa: ANN401  (generated classes)
+    def _tables(self, table: Any, field: str) -> Iterator[Any]:
         count = getattr(table, f"{field}Length")()
         self._spend(count * _TABLE_BYTES)
         element = getattr(table, field)
         for index in range(count):
             yield element(index)
 
-    def _numbers(self, table: Any, field: str) -> np.ndarray:  # noqa: ANN401
+    def _numbers(self, table: Any, field: str) -> np.ndarray:
         if getattr(table, f"{field}IsNone")():
             return np.zeros(0, np.int32)
         numbers = getattr(table, f"{field}AsNumpy")()
         self._spend(numbers.nbytes)
         return numbers
 
-    def _integers(self, table: Any, field: str) -> tuple[int, ...]:  # noqa: ANN401
+    def _integers(self, table: Any, field: str) -> tuple[int, ...]:
         return tuple(self._numbers(table, field).tolist())
 
     def _text(self, text: bytes | None) -> str:

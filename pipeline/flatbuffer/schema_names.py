@@ -70,6 +70,7 @@ def options_class(op: str) -> str | None:
 
 @functools.cache
 def enum_names(enum: type) -> Mapping[int, str]:
+    """Returns {value: name} of a schema enum."""
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
 
 

@@ -19,6 +19,8 @@ from pipeline.quant_params import QuantParams
 _TARGETS = ("host",)
 _BACKENDS = ("auto", "numpy")
 _NUM_THREADS = (1,)
+# What a tensor may hold: the integer types that take whole bytes.
+_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Interpreter:
         subgraph = flatbuffer.read(model).main
         guard.check_graph(subgraph)
         _check_ops(subgraph)
-        self._subgraph = subgraph
+        _check_dtypes(subgraph)
         self._steps = [_prepare(op, subgraph, ARITHMETICS[kernels]) for op in subgraph.operators]
         self._constants = {tensor.index: tensor.data for tensor in subgraph.tensors}
         self._keep_tensors = keep_tensors
@@ -208,6 +210,17 @@ def _check_ops(subgraph: Subgraph) -> None:
             f"the interpreter has no kernel for:\n  {chr(10).join(unknown)}\n"
             f"It has kernels for {', '.join(KERNELS)}"
         )
+
+
+def _check_dtypes(subgraph: Subgraph) -> None:
+    used = {*subgraph.inputs, *subgraph.outputs}
+    used |= {index for op in subgraph.operators for index in (*op.inputs, *op.outputs)} - {ABSENT}
+    for tensor in (subgraph.tensors[index] for index in sorted(used)):
+        if tensor.dtype not in _DTYPES:
+            raise UnsupportedOpError(
+                f"tensor {tensor.index} {tensor.name!r} is {tensor.dtype}; needed one of "
+                f"{', '.join(_DTYPES)}"
+            )
 
 
 def _names(subgraph: Subgraph, indices: Sequence[int]) -> list[str]:

@@ -103,9 +103,10 @@ class DoublePrecision:
 
         num_dropped = np.maximum(fixed_point.bit_length(high) + 32 - _SIGNIFICAND_BITS, 0)
         kept = (high << (32 - num_dropped)) | (low >> num_dropped)
-        twice_rest = (low & ((1 << num_dropped) - 1)) << 1
         one = np.int64(1) << num_dropped
-        kept += (twice_rest > one) | ((twice_rest == one) & (kept & 1 == 1))
+        # Ties may go up here instead of to even: numbers k + 1/2, where the second rounding
+        # decides, are even in this last place, so that no result depends on it.
+        kept += 2 * (low & (one - 1)) >= one
 
         shift = -(self.exponent + num_dropped)
         # Beyond these limits the result is zero or does not fit, whatever the exact shift.

@@ -1,12 +1,13 @@
 """Quantization-aware training: tfmot's annotations, our folding, ranges and rounding.
 
-  annotated = tfmot.quantization.keras.quantize_annotate_model(float_model)
-  model = qat.apply(annotated, SCHEMES["int8_per_channel"], input_spec.params)
-  qat.calibrate(model, batches)
-  ... train ...
-  qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
+annotated = qat.annotate_model(float_model)  # tfmot's quantize_annotate_model
+model = qat.apply(annotated, SCHEMES["int8_per_channel"], input_spec.params)
+qat.calibrate(model, batches)
+... train ...
+qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 """
 
+from pipeline.qat.annotation import annotate_model
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
 from pipeline.qat.layers import QuantizedLayer
@@ -17,6 +18,7 @@ __all__ = [
     "EXPORT",
     "Phase",
     "QuantizedLayer",
+    "annotate_model",
     "apply",
     "calibrate",
     "load",

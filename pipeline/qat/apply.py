@@ -15,12 +15,8 @@ import dataclasses
 
 from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import from_keras, keras_graph, layers
+from pipeline.qat import annotation, from_keras, keras_graph, layers
 from pipeline.quant_params import QuantParams, QuantScheme
-
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_annotate import (
-    QuantizeAnnotate,
-)
 
 _keras = tf_keras.layers
 _RELUS = ("relu", "relu6")
@@ -85,11 +81,11 @@ class _Rebuild:
         return model
 
     def _rebuild(self, call) -> None:
-        layer, config = _unwrap(call.layer)
+        layer, config = annotation.unwrap(call.layer)
         if isinstance(layer, _keras.InputLayer):
             self._input(call, layer)
         elif config is not None:
-            wrapper = tfmot.quantization.keras.QuantizeWrapperV2(layer, config, name=layer.name)
+            wrapper = annotation.wrap(layer, config)
             self._store(call, call.replay(wrapper, self._tensors()))
         elif layer is call.layer:
             self._store(call, call.replay(layer, self._tensors()))
@@ -124,7 +120,7 @@ class _Rebuild:
         if activation == "linear":
             following = self._absorb(last, lambda it: isinstance(it, _keras.BatchNormalization))
             if following is not None:
-                last, norm = following, _unwrap(following.layer)[0]
+                last, norm = following, annotation.unwrap(following.layer)[0]
                 absorbed.append(norm.name)
             last, activation = self._absorb_relu(last, absorbed)
         output = self._output(last, "linear" if activation == "softmax" else activation)
@@ -154,8 +150,8 @@ class _Rebuild:
         twin, _, first_norm = self._folded[id(layer)]
         if first_norm is not norm or twin.output_spec != output:
             raise UnsupportedLayerError(
-                f"layer {layer.name!r}: is called several times with different layers behind it, so "
-                "one folded kernel and range cannot serve all; give each call a layer of its own"
+                f"layer {layer.name!r}: is called several times with different layers behind it, "
+                "so one folded kernel and range cannot serve all; give each call a layer of its own"
             )
         return twin
 
@@ -193,7 +189,7 @@ class _Rebuild:
         """The output of a fused layer that ends with the call `last`."""
         readers = self._readers.get(last.outputs[0], [])
         only_concatenated = bool(readers) and all(
-            isinstance(_unwrap(reader.layer)[0], _keras.Concatenate) for reader in readers
+            isinstance(annotation.unwrap(reader.layer)[0], _keras.Concatenate) for reader in readers
         )
         return layers.ActivationSpec(
             activation=activation,
@@ -207,7 +203,7 @@ class _Rebuild:
         readers = self._readers.get(call.outputs[0], [])
         if len(readers) != 1 or call.outputs[0] in self._outputs:
             return None
-        layer, config = _unwrap(readers[0].layer)
+        layer, config = annotation.unwrap(readers[0].layer)
         if config is not None or not wanted(layer):
             return None
         self._absorbed.add(id(readers[0]))
@@ -224,16 +220,9 @@ class _Rebuild:
         )
         if following is None:
             return last, "linear"
-        layer = _unwrap(following.layer)[0]
+        layer = annotation.unwrap(following.layer)[0]
         absorbed.append(layer.name)
         return following, from_keras.activation_of(layer)
-
-
-def _unwrap(layer):
-    """Returns (layer, quantize_config) of an annotated layer, else (layer, None)."""
-    if isinstance(layer, QuantizeAnnotate):
-        return layer.layer, layer.quantize_config
-    return layer, None
 
 
 def _grid_argument(value: _Value) -> dict:

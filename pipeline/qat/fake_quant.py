@@ -110,7 +110,12 @@ def right_shift(multiplier: tf.Tensor) -> tf.Tensor:
 
 
 def weight_maximum(
-    weights: tf.Tensor, bias: tf.Tensor, input_scale: tf.Tensor | None, *, per_channel: bool, levels: int
+    weights: tf.Tensor,
+    bias: tf.Tensor,
+    input_scale: tf.Tensor | None,
+    *,
+    per_channel: bool,
+    levels: int,
 ) -> tf.Tensor:
     """Returns the largest magnitude that the weights' symmetric range has to cover.
 

@@ -23,14 +23,19 @@ GRID_KEEPING = (
 
 _SUPPORTED = (
     "Conv2D, DepthwiseConv2D and Dense (each with BatchNormalization and ReLU or ReLU6 behind it), "
-    "Add of two tensors, Concatenate, AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, ReLU, "
-    "ReLU6, Softmax, ZeroPadding2D, Reshape, Flatten, Permute, Dropout"
+    "Add of two tensors, Concatenate, AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D, "
+    "ReLU, ReLU6, Softmax, ZeroPadding2D, Reshape, Flatten, Permute, Dropout"
 )
 
 
 def _conv_2d(layer: _keras.Conv2D, **common) -> layers.FoldedLayer:
     return layers.QuantizedConv2D(
-        layer.filters, layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate, **common
+        layer.filters,
+        layer.kernel_size,
+        layer.strides,
+        layer.padding,
+        layer.dilation_rate,
+        **common,
     )
 
 
@@ -186,9 +191,7 @@ def copy_folded_weights(
     norm: _keras.BatchNormalization | None,
 ) -> None:
     """Copies the weights of a float layer and its batch normalization into their folded twin."""
-    kernel = (
-        layer.depthwise_kernel if isinstance(layer, _keras.DepthwiseConv2D) else layer.kernel
-    )
+    kernel = layer.depthwise_kernel if isinstance(layer, _keras.DepthwiseConv2D) else layer.kernel
     pairs = [(target.kernel, kernel)]
     if layer.use_bias:
         pairs.append((target.bias, layer.bias))

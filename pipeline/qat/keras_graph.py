@@ -1,4 +1,4 @@
-"""A functional Keras model as a list of calls; the only module that touches Keras's node internals."""
+"""A functional Keras model as a list of calls; all that touches Keras's node internals."""
 
 import dataclasses
 from collections.abc import Hashable
@@ -28,7 +28,7 @@ class Call:
     def replay(self, layer: tf_keras.layers.Layer, values: dict):
         """Calls `layer` with this call's arguments, tensors replaced from `values` by id."""
         args, kwargs = tf.nest.map_structure(
-            lambda leaf: values[id(leaf)] if id(leaf) in values else leaf,
+            lambda leaf: values.get(id(leaf), leaf),
             (self.node.call_args, self.node.call_kwargs),
         )
         return layer(*args, **kwargs)
@@ -50,8 +50,8 @@ def calls(model: tf_keras.Model) -> list[Call]:
         for node in nodes:
             if isinstance(node.layer, tf_keras.Model):
                 raise UnsupportedLayerError(
-                    f"layer {node.layer.name!r}: needed a plain layer, got a nested model; call its "
-                    "layers in the outer model instead"
+                    f"layer {node.layer.name!r}: needed a plain layer, got a nested model; call "
+                    "its layers in the outer model instead"
                 )
             result.append(
                 Call(

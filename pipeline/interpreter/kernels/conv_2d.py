@@ -11,7 +11,8 @@ summation does not matter.
 
 Constraints (tests are named after these labels):
   C1  input, filter, output are int8, bias is int32 and there.
-  C2  input is [batch, height, width, depth], filter [channels, height, width, depth]: no groups.
+  C2  input is [batch, height, width, depth], filter [channels, height, width, depth]: no groups;
+      there are channels and depth.
   C3  filter zero points are 0; filter scales are one, or one per output channel.
   C4  bias has one entry per output channel.
   C5  padding is SAME or VALID, strides and dilations are positive, at least one window fits.
@@ -33,6 +34,7 @@ def prepare(context: OpContext) -> Params:
     ranks = tuple(len(shape) for shape in shapes)
     context.require(ranks == (4, 4), "C2", "4-D input and filter", shapes)
     context.require(shapes[0][3] == shapes[1][3], "C2", "one depth of input and filter", shapes)
+    context.require(min(shapes[1]) > 0, "C2", "a filter with elements", shapes[1])
     return convolution.prepare(context, channel_axis=0)
 
 

@@ -52,7 +52,9 @@ class QuantizedLayer(tf_keras.layers.Layer):
           **kwargs: Of tf_keras.layers.Layer.
         """
         super().__init__(**kwargs)
-        self.output_spec = output if isinstance(output, ActivationSpec) else ActivationSpec(**output)
+        self.output_spec = (
+            output if isinstance(output, ActivationSpec) else ActivationSpec(**output)
+        )
         self.phase = phase if isinstance(phase, Phase) else Phase(**(phase or {}))
         self.absorbed = tuple(absorbed)
         spec = self.output_spec
@@ -98,7 +100,9 @@ class QuantizedLayer(tf_keras.layers.Layer):
             return fake_quant.fake_quant_activation(x, grid, activation, num_bits), grid
         if multiplier is not None:
             right_shift = fake_quant.right_shift(multiplier / grid[2])
-        return self.requantize(fake_quant.activate(x, activation), grid, training, right_shift), grid
+        return self.requantize(
+            fake_quant.activate(x, activation), grid, training, right_shift
+        ), grid
 
     def requantize(
         self,

@@ -184,6 +184,13 @@ def test_all_unknown_ops_are_named_with_what_is_known() -> None:
     assert all(op in message for op in KERNELS)
 
 
+@pytest.mark.parametrize("dtype", ["int4", "resource", "string"])
+def test_types_that_no_kernel_computes_with(dtype: str) -> None:
+    operand = Operand((4,), dtype=dtype)
+    with pytest.raises(UnsupportedOpError, match=f"tensor 0 'model/layer/input0' is {dtype}; need"):
+        Interpreter(model("RESHAPE", [operand], operand))
+
+
 @pytest.mark.parametrize(
     ("output", "error", "message"),
     [
@@ -257,10 +264,11 @@ def test_every_tensor_of_a_real_model(shared_dir: pathlib.Path, oracle: Oracle, 
 
 def test_import_is_quick_and_without_tensorflow(tmp_path: pathlib.Path) -> None:
     program = (
-        "import sys, time; start = time.process_time(); import pipeline.interpreter; "
+        "import sys, time, numpy; start = time.process_time(); import pipeline.interpreter; "
         "print('tensorflow' in sys.modules, time.process_time() - start)"
     )
     root = pathlib.Path(__file__).parents[3]
+    # All of it, numpy included, takes 0.2 s on an idle machine; numpy is not ours to measure.
     # Bytecode is kept, as it is for a user: the first of three imports compiles.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
     answers = [
@@ -275,4 +283,4 @@ def test_import_is_quick_and_without_tensorflow(tmp_path: pathlib.Path) -> None:
         for _ in range(3)
     ]
     assert {imported for imported, _ in answers} == {"False"}
-    assert min(float(seconds) for _, seconds in answers) < 0.3
+    assert min(float(seconds) for _, seconds in answers) < 0.2

@@ -66,6 +66,8 @@ def test_c1_types() -> None:
 def test_c2_depth_of_input_and_filter() -> None:
     conformance.refuses("C2", _model(input_=Operand((1, 3, 3, 2), 1.0)))
     conformance.refuses("C2", _model(input_=Operand((3, 3, 1), 1.0)))
+    empty = constant(np.zeros((1, 3, 3, 0), np.int8), 1.0)
+    conformance.refuses("C2", _model(input_=Operand((1, 3, 3, 0), 1.0), filter_=empty))
 
 
 def test_c3_filter_quantization() -> None:
