@@ -22,8 +22,8 @@ _STDERR = 2  # File descriptor: TensorFlow's libraries do not write through sys.
 _came_late = "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1"
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-# 2 hides INFO and WARNING, which concern TensorFlow's own set-up; a user's choice stays.
-_quiet = int(os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")) >= 2
+# 3 hides even ERROR: on a machine without a GPU it is cuInit failing; exceptions still tell the rest.
+_quiet = int(os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")) >= 2
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """What prepare() sees of one op: its tensors and options, with the checks kernels share."""
 
 import dataclasses
-import math
 from typing import TypeVar
 
 import numpy as np
@@ -173,18 +172,16 @@ class OpContext:
         """Returns the smallest and largest output code under `activation`.
 
         Raises:
-          UnsupportedOpError: The engine's arithmetic does not know the activation, or leaves no
-            code between the bounds.
+          UnsupportedOpError: The engine's arithmetic does not know the activation.
         """
         scale, zero_point = self.per_tensor(self.output)
         bounds = self.arithmetic.activation_bounds
         try:
-            low, high = bounds(activation, scale, zero_point, self.output.dtype)
+            return bounds(activation, scale, zero_point, self.output.dtype)
         except KeyError:
             raise UnsupportedOpError(
                 f"{self.where}: {label}: fused activation {activation} is not supported"
             ) from None
-        return low, high
 
     def axis(self, value: int, label: str, rank: int) -> int:
         """Returns an axis counted from the front; negative ones count from the back.
@@ -194,7 +191,3 @@ class OpContext:
         """
         self.require(-rank <= value < rank, label, f"an axis of {rank} dimensions", value)
         return value % rank
-
-    def num_elements(self, tensor: Tensor) -> int:
-        """Returns how many elements a tensor has."""
-        return math.prod(tensor.shape)

@@ -22,6 +22,7 @@ kernels/internal/reference/integer_ops/fully_connected.h.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def prepare(context: OpContext) -> Params:
     bias = context.optional_input(2)
     context.require_dtypes("C1", "int8", "int8", *(["int32"] if bias else []), "int8")
     input_, filter_ = context.input(0), context.input(1)
-    num_elements = context.num_elements(input_)
+    num_elements = math.prod(input_.shape)
     context.require(
         len(filter_.shape) == 2
         and filter_.shape[1] > 0

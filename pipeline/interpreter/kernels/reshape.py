@@ -10,6 +10,7 @@ Source: Eval, tensorflow/lite/kernels/reshape.cc.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def prepare(context: OpContext) -> Params:
     input_, output = context.input(0), context.output
     context.require(input_.dtype == output.dtype, "C1", f"output type {input_.dtype}", output.dtype)
     context.require(
-        context.num_elements(input_) == context.num_elements(output),
+        math.prod(input_.shape) == math.prod(output.shape),
         "C2",
         f"as many elements as {input_.shape}",
         output.shape,

@@ -1,0 +1,376 @@
+"""The training loop on a tiny network, with the other stages played by stand-ins."""
+
+import csv
+import dataclasses
+import errno
+import logging
+import math
+import pathlib
+
+import numpy as np
+import pytest
+
+from pipeline import checkpoint, files, report, train
+from pipeline.data.input_spec import InputSpec
+from pipeline.errors import RunDirError, TrainingError
+from pipeline.legacy_keras import tf, tf_keras
+from pipeline.run_dir import RunDir
+from pipeline.train_config import TrainConfig
+
+_BATCH_SIZE = 8
+_STEPS = 5  # Per epoch.
+_CONFIG = TrainConfig(
+    "tiny",
+    "blobs",
+    seed=3,
+    batch_size=_BATCH_SIZE,
+    float_epochs=2,
+    qat_epochs=2,
+    float_learning_rate=0.1,
+    qat_learning_rate=0.05,
+    calibration_batches=2,
+    checkpoint_steps=2,
+)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+class Stages:
+    """Stand-ins for the other stages; notes what training asks of them."""
+
+    def __init__(self, kill_at_batch: int | None = None):
+        self.phases: list[dict[str, bool]] = []
+        self.calibration: list[np.ndarray] = []
+        self.epochs: list[tuple[int, int]] = []
+        self._batches_left = kill_at_batch
+
+    def build(self) -> tf_keras.Model:
+        x = inputs = tf_keras.Input((4, 4, 1), name="input")
+        x = tf_keras.layers.Flatten(name="flatten")(x)
+        x = tf_keras.layers.Dense(6, kernel_regularizer="l2", name="hidden")(x)
+        x = tf_keras.layers.BatchNormalization(momentum=0.5, name="hidden_bn")(x)
+        x = tf_keras.layers.ReLU(name="hidden_relu")(x)
+        return tf_keras.Model(inputs, tf_keras.layers.Dense(3, name="logits")(x), name="tiny")
+
+    def train_batches(self, epoch: int, skip: int):
+        self.epochs.append((epoch, skip))
+        pictures, labels = _blobs(seed=epoch)
+        for start in range(skip * _BATCH_SIZE, len(labels), _BATCH_SIZE):
+            if self._batches_left is not None:
+                self._batches_left -= 1
+                if self._batches_left < 0:
+                    raise Killed
+            batch = slice(start, start + _BATCH_SIZE)
+            yield tf.constant(pictures[batch]), tf.constant(labels[batch])
+
+    def eval_batches(self):
+        pictures, labels = _blobs(seed=99)
+        yield tf.constant(pictures[:30]), tf.constant(labels[:30])
+        yield tf.constant(pictures[30:]), tf.constant(labels[30:])
+
+    def quantize(self, model: tf_keras.Model) -> tf_keras.Model:
+        twin = tf_keras.models.clone_model(model)
+        twin.set_weights(model.get_weights())
+        return twin
+
+    def calibrate(self, model: tf_keras.Model, batches) -> None:
+        self.calibration = [batch.numpy() for batch in batches]
+        model.get_layer("logits").bias.assign([0.0, 0.25, 0.0])  # A change that must be kept.
+
+    def set_phase(self, model: tf_keras.Model, **fields: bool) -> None:
+        self.phases.append(fields)
+
+    def as_stages(self) -> train.Stages:
+        names = [field.name for field in dataclasses.fields(train.Stages)]
+        return train.Stages(**{name: getattr(self, name) for name in names})
+
+
+def _blobs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, _STEPS * _BATCH_SIZE).astype(np.int32)
+    pictures = random.normal(size=(len(labels), 4, 4, 1)) + labels[:, None, None, None]
+    return pictures.astype(np.float32), labels
+
+
+def _run_dir(path: pathlib.Path, config: TrainConfig = _CONFIG) -> RunDir:
+    run = RunDir(path, config, InputSpec(4, 4, 1), ("a", "b", "c"), _STEPS * _BATCH_SIZE + 3)
+    run.save()
+    return run
+
+
+def _weights(path: pathlib.Path) -> list[np.ndarray]:
+    return tf_keras.models.load_model(path, compile=False).get_weights()
+
+
+def _assert_same_result(run: RunDir, other: RunDir) -> None:
+    for name in ("float_model", "qat_model"):
+        pairs = zip(_weights(getattr(run, name)), _weights(getattr(other, name)), strict=True)
+        for got, expected in pairs:
+            np.testing.assert_array_equal(got, expected)
+    histories = [
+        [{**line, "seconds": None} for line in csv.DictReader(run.history.open())]
+        for run in (run, other)
+    ]
+    assert histories[0] == histories[1]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """(run directory, its stages, its result) of a run that nothing disturbed."""
+    run, stages = _run_dir(tmp_path_factory.mktemp("unbroken") / "run"), Stages()
+    return run, stages, train.run(run, stages.as_stages())
+
+
+def test_history_tells_every_epoch(unbroken):
+    run, _, result = unbroken
+    lines = list(csv.DictReader(run.history.open()))
+    assert [(line["phase"], line["epoch"], line["step"]) for line in lines] == [
+        ("float", "1", "5"),
+        ("float", "2", "10"),
+        ("qat", "1", "5"),
+        ("qat", "2", "10"),
+    ]
+    assert float(lines[1]["eval_accuracy"]) == result.float_accuracy
+    assert float(lines[3]["eval_accuracy"]) == result.qat_accuracy
+    assert float(lines[3]["loss"]) < float(lines[0]["loss"])
+    assert all(0 <= float(line["accuracy"]) <= 1 for line in lines)
+    assert float(lines[1]["learning_rate"]) < float(lines[0]["learning_rate"]) < 0.1
+
+
+def test_accuracy_is_of_all_held_out_pictures(unbroken):
+    run, _, result = unbroken
+    pictures, labels = _blobs(seed=99)
+    model = tf_keras.models.load_model(run.qat_model, compile=False)
+    found = np.argmax(model.predict(pictures, verbose=0), axis=-1)
+    assert result.qat_accuracy == np.mean(found == labels)
+
+
+def test_report_and_events(unbroken):
+    run, _, result = unbroken
+    document = report.read(run.report, "train")
+    assert document["results"]["qat_accuracy"] == result.qat_accuracy
+    assert len(document["results"]["epochs"]) == 4
+    assert document["provenance"]["seed"] == 3
+    assert set(document["provenance"]["inputs"]) == {str(run.float_model), str(run.qat_model)}
+    scalars = []
+    for file in sorted((run.tensorboard / "qat").iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            scalars += [(event.step, value.tag) for value in event.summary.value]
+    assert {step for step, _ in scalars} == {5, 10}
+    assert {tag for _, tag in scalars} == {"loss", "accuracy", "eval_accuracy", "learning_rate"}
+
+
+def test_qat_goes_on_with_new_epochs_of_data(unbroken):
+    _, stages, _ = unbroken
+    assert stages.epochs == [(0, 0), (1, 0), (2, 0), (2, 0), (3, 0)]  # One for the calibration.
+    np.testing.assert_array_equal(np.concatenate(stages.calibration), _blobs(2)[0][:16])
+
+
+def test_same_seed_same_result_and_another_seed_another(unbroken, tmp_path):
+    again = _run_dir(tmp_path / "again")
+    train.run(again, Stages().as_stages())
+    _assert_same_result(again, unbroken[0])
+    other = _run_dir(tmp_path / "other", dataclasses.replace(_CONFIG, seed=4))
+    train.run(other, Stages().as_stages())
+    assert not np.array_equal(_weights(other.float_model)[0], _weights(again.float_model)[0])
+
+
+@pytest.mark.parametrize("kill_at_batch", [0, 1, 4, 5, 8, 10, 11, 12, 13, 17, 21])
+def test_resumes_after_a_kill_between_steps(unbroken, tmp_path, kill_at_batch):
+    run = _run_dir(tmp_path / "run")
+    with pytest.raises(Killed):
+        train.run(run, Stages(kill_at_batch).as_stages())
+    assert train.run(run, Stages().as_stages()).qat_accuracy == unbroken[2].qat_accuracy
+    _assert_same_result(run, unbroken[0])
+
+
+def test_resumes_after_a_kill_before_and_after_every_file(unbroken, tmp_path, monkeypatch):
+    run, result, kills = _run_dir(tmp_path / "run"), None, 0
+    replacing = files.replacing
+    while result is None:
+        calls = iter(range(1000))
+        whole, fatal = divmod(kills % 4, 2)
+
+        def killed_soon(path, calls=calls, whole=whole, fatal=fatal):
+            return _Replacing(replacing(path), kill=next(calls) == 1 + fatal, whole=whole == 1)
+
+        monkeypatch.setattr(files, "replacing", killed_soon)
+        try:
+            result = train.run(run, Stages().as_stages())
+        except Killed:
+            kills += 1
+    assert kills > 8
+    _assert_same_result(run, unbroken[0])
+
+
+class _Replacing:
+    """files.replacing() in a process that dies with its file unwritten, or just written."""
+
+    def __init__(self, inner, kill: bool, whole: bool):
+        self._inner, self._kill, self._whole = inner, kill, whole
+
+    def __enter__(self):
+        return self._inner.__enter__()
+
+    def __exit__(self, *failure):
+        if self._kill and not self._whole:
+            self._inner.__exit__(Killed, Killed(), None)
+        handled = self._inner.__exit__(*failure)
+        if self._kill:
+            raise Killed
+        return handled
+
+
+def test_a_finished_run_is_only_told_again(unbroken):
+    run, _, result = unbroken
+    before = run.qat_model.stat().st_mtime_ns
+    stages = Stages()
+    assert train.run(run, stages.as_stages()) == result
+    assert stages.epochs == []
+    assert run.qat_model.stat().st_mtime_ns == before
+
+
+def test_float_then_qat_in_a_second_call(unbroken, tmp_path):
+    run = _run_dir(tmp_path / "run", dataclasses.replace(_CONFIG, qat_epochs=0))
+    result = train.run(run, Stages().as_stages())
+    assert (result.calibrated_accuracy, result.qat_accuracy) == (None, None)
+    assert not run.qat_model.exists()
+    run = dataclasses.replace(run, config=_CONFIG)
+    train.run(run, Stages().as_stages())
+    _assert_same_result(run, unbroken[0])
+
+
+@pytest.mark.parametrize("kill_at_batch", [None, 16])
+def test_phases_switch_at_their_steps(tmp_path, kill_at_batch):
+    config = dataclasses.replace(_CONFIG, quant_delay=2, freeze_ranges_step=7, checkpoint_steps=1)
+    run, stages = _run_dir(tmp_path / "run", config), Stages(kill_at_batch)
+    if kill_at_batch is not None:  # In QAT's step 4: ten of float, two of calibration before it.
+        with pytest.raises(Killed):
+            train.run(run, stages.as_stages())
+        stages = Stages()
+    train.run(run, stages.as_stages())
+
+    def phase(quantize_activations, update_ranges, freeze_batch_norm):
+        return {
+            "quantize_activations": quantize_activations,
+            "update_ranges": update_ranges,
+            "freeze_batch_norm": freeze_batch_norm,
+        }
+
+    switches = [
+        phase(False, True, False),  # Step 0.
+        phase(True, True, False),  # Step 2.
+        phase(True, True, True),  # Step 5, half of QAT.
+        phase(True, False, True),  # Step 7.
+        {"update_ranges": False, "freeze_batch_norm": True},  # Done.
+    ]
+    assert stages.phases == (switches if kill_at_batch is None else switches[1:])
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ({"freeze_bn_step": 1}, "frozen after 1 steps of QAT.*reach 2 steps back"),
+        ({"quant_delay": 10}, "never rounded in training"),
+        ({"freeze_bn_step": 2}, None),
+        ({"freeze_bn_step": 0}, None),
+    ],
+)
+def test_odd_schedules_are_warned_of(unbroken, tmp_path, caplog, given, warned):
+    config = dataclasses.replace(_CONFIG, **given, float_epochs=1, qat_epochs=2)
+    with caplog.at_level(logging.WARNING):
+        train.run(_run_dir(tmp_path / "run", config), Stages().as_stages())
+    if warned is None:
+        assert caplog.text == ""
+    else:
+        assert pytest.approx(1) == len(caplog.records)
+        caplog_match = caplog.records[0].getMessage()
+        assert __import__("re").search(warned, caplog_match)
+
+
+def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    config = dataclasses.replace(_CONFIG, float_epochs=40, float_learning_rate=1e18)
+    run = _run_dir(tmp_path / "run", config)
+    with pytest.raises(TrainingError, match=r"in phase float, epoch \d+, step \d+;") as failure:
+        train.run(run, Stages().as_stages())
+    file = checkpoint.latest(run.checkpoints)
+    assert str(file) in str(failure.value)
+    progress, weights, _ = checkpoint.load(file)
+    assert math.isfinite(progress.loss_sum)
+    assert all(np.isfinite(values).all() for values in weights)
+    assert not run.float_model.exists()
+
+
+def test_weights_that_are_not_finite_are_not_kept(tmp_path):
+    class Poisoned(Stages):
+        def eval_batches(self):
+            for layer in self.model.layers:
+                for variable in layer.trainable_weights:
+                    variable.assign(np.full(variable.shape, np.inf))
+            return super().eval_batches()
+
+        def build(self):
+            self.model = super().build()
+            return self.model
+
+    run = _run_dir(tmp_path / "run", dataclasses.replace(_CONFIG, checkpoint_steps=0))
+    with pytest.raises(TrainingError, match=r"a weight is not finite.*no checkpoint yet"):
+        train.run(run, Poisoned().as_stages())
+    assert checkpoint.latest(run.checkpoints) is None
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_full_disk_leaves_nothing_half_written(unbroken, tmp_path, monkeypatch, number):
+    run = _run_dir(tmp_path / "run")
+    sync, calls = files._sync, iter(range(1000))
+
+    def full(path):
+        if next(calls) >= number * 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        sync(path)
+
+    monkeypatch.setattr(files, "_sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        train.run(run, Stages().as_stages())
+    assert not list(run.path.rglob(".*"))
+    monkeypatch.setattr(files, "_sync", sync)
+    train.run(run, Stages().as_stages())
+    _assert_same_result(run, unbroken[0])
+
+
+def test_event_files_that_cannot_be_written(tmp_path):
+    run = _run_dir(tmp_path / "run")
+    run.tensorboard.touch()
+    with pytest.raises(OSError, match="TensorBoard"):
+        train.run(run, Stages().as_stages())
+
+
+def test_missing_and_foreign_checkpoints(unbroken, tmp_path):
+    run = _run_dir(tmp_path / "run", dataclasses.replace(_CONFIG, qat_epochs=0))
+    train.run(run, Stages().as_stages())
+
+    class Wider(Stages):
+        def build(self):
+            inputs = tf_keras.Input((4, 4, 1), name="input")
+            x = tf_keras.layers.Flatten(name="flatten")(inputs)
+            return tf_keras.Model(inputs, tf_keras.layers.Dense(3, name="logits")(x))
+
+    run.float_model.rename(tmp_path / "float.keras")
+    with pytest.raises(RunDirError, match="does not fit the model"):
+        train.run(run, Wider().as_stages())
+    (tmp_path / "float.keras").rename(run.float_model)
+    for file in run.checkpoints.iterdir():
+        file.unlink()
+    with pytest.raises(RunDirError, match="needed the checkpoint of the finished float training"):
+        train.run(run, Stages().as_stages())
+
+
+def test_damaged_model_is_named(tmp_path):
+    run = _run_dir(tmp_path / "run", dataclasses.replace(_CONFIG, qat_epochs=0))
+    train.run(run, Stages().as_stages())
+    run.float_model.write_bytes(b"PK")
+    run = dataclasses.replace(run, config=_CONFIG)
+    with pytest.raises(RunDirError, match=r"float\.keras: does not load"):
+        train.run(run, Stages().as_stages())
