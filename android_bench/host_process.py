@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,8 @@ def measure(request: Request) -> Reply:
     load_us = _now_us() - begin_us
 
     rng = np.random.default_rng(request.seed)
-    for detail in interpreter.get_input_details():
+    details: list[dict[str, Any]] = interpreter.get_input_details()
+    for detail in details:
         value = _random_input(rng, tuple(detail["shape"]), np.dtype(detail["dtype"]))
         interpreter.set_tensor(detail["index"], value)
 

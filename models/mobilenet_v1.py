@@ -21,6 +21,8 @@ Size:
   0.25   32x32x3     10       no               221114                834688
 """
 
+from typing import Any
+
 from models import blocks
 from pipeline.errors import ModelError
 from pipeline.legacy_keras import tf, tf_keras
@@ -75,7 +77,8 @@ def build(
     def width(filters: int) -> int:
         return max(1, int(filters * alpha))
 
-    x = inputs = tf_keras.Input(input_shape, name="input")
+    inputs: Any = tf_keras.Input(input_shape, name="input")
+    x = inputs
     strides = 1 if small_input else 2
     x = blocks.conv(x, width(_FIRST_FILTERS), 3, strides, weight_decay, "conv1")
     x = blocks.activate(x, activation, "conv1")

@@ -24,6 +24,8 @@ At 32x32x3 with 10 classes:
   56         860026             125747840
 """
 
+from typing import Any
+
 from models import blocks
 from pipeline.errors import ModelError
 from pipeline.legacy_keras import tf, tf_keras
@@ -56,7 +58,8 @@ def build(
     if rest != 0 or blocks_per_stage < 1:
         raise ModelError(f"resnet_cifar: needed depth 6n + 2 (8, 14, 20, ...), got {depth}")
 
-    x = inputs = tf_keras.Input(input_shape, name="input")
+    inputs: Any = tf_keras.Input(input_shape, name="input")
+    x = inputs
     x = blocks.conv(x, _STAGE_FILTERS[0], 3, 1, weight_decay, "conv1")
     x = blocks.activate(x, activation, "conv1")
     for stage, filters in enumerate(_STAGE_FILTERS, start=1):

@@ -94,7 +94,7 @@ def save(
         **{f"optimizer_{index:04d}": array for index, array in enumerate(optimizer_state)},
     }
     with files.replacing(folder / f"{progress.phase}-{progress.step:08d}.npz") as path:
-        np.savez(path, **arrays)
+        np.savez(path, **arrays)  # pyright: ignore[reportArgumentType]
     for old in _paths(folder)[:-_NUM_KEPT]:
         old.unlink()
 

@@ -8,8 +8,8 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Generator
+from typing import Any, Literal
 
 from pipeline import certificate, flatbuffer, qat
 from pipeline.certificate import Certificate
@@ -72,10 +72,10 @@ def _export_twin(model: tf_keras.Model) -> tf_keras.Model:
     return twin
 
 
-def _inputs(model: tf_keras.Model) -> list[tf.Tensor]:
+def _inputs(model: tf_keras.Model) -> list[Any]:
     return [
         tf_keras.Input(batch_shape=(1, *tensor.shape[1:]), name=tensor.name.split(":")[0])
-        for tensor in model.inputs
+        for tensor in model.inputs or []
     ]
 
 
@@ -99,7 +99,7 @@ def _without_metadata(graph: Graph) -> Graph:
 
 
 @contextlib.contextmanager
-def _quiet(captured: io.StringIO) -> Iterator[None]:
+def _quiet(captured: io.StringIO) -> Generator[None, None, None]:
     """Moves the converter's own output, native code's included, from the terminal to `captured`."""
     logger = logging.getLogger("tensorflow")
     level = logger.level

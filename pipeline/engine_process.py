@@ -15,7 +15,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Literal, Protocol
+from typing import IO, Literal, Protocol
 
 import numpy as np
 
@@ -163,7 +163,7 @@ def _numbered(arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     return {str(position): array for position, array in enumerate(arrays)}
 
 
-def _write(stream: BinaryIO, arrays: _Arrays) -> None:
+def _write(stream: IO[bytes], arrays: _Arrays) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
     stream.write(_LENGTH.pack(buffer.tell()))
@@ -171,7 +171,7 @@ def _write(stream: BinaryIO, arrays: _Arrays) -> None:
     stream.flush()
 
 
-def _read(stream: BinaryIO) -> dict[str, np.ndarray] | None:
+def _read(stream: IO[bytes]) -> dict[str, np.ndarray] | None:
     """Returns the next frame, or None where the stream ends before it is whole."""
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:

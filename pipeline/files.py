@@ -5,13 +5,13 @@ import hashlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _CHUNK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def replacing(path: os.PathLike[str] | str) -> Iterator[pathlib.Path]:
+def replacing(path: os.PathLike[str] | str) -> Generator[pathlib.Path, None, None]:
     """Yields a temporary path beside `path`; on success it becomes `path`, else it is removed.
 
     The temporary name keeps the suffix, so that writers which look at it still work.

@@ -13,7 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from pipeline import errors
 
@@ -22,12 +22,12 @@ _STDERR = 2  # File descriptor: TensorFlow's libraries do not write through sys.
 _came_late = "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1"
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-# 3 hides even ERROR: on a machine without a GPU it is cuInit failing; exceptions still tell the rest.
+# 3 hides even ERROR, which is cuInit failing where there is no GPU; exceptions tell the rest.
 _quiet = int(os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")) >= 2
 
 
 @contextlib.contextmanager
-def _stderr_kept_for_failure() -> Iterator[None]:
+def _stderr_kept_for_failure() -> Generator[None, None, None]:
     """Holds back what TensorFlow logs while it loads, before it reads its log level."""
     with tempfile.TemporaryFile() as log:
         stderr = os.dup(_STDERR)

@@ -3,6 +3,8 @@
 LiteRT can crash the process it runs in; outside of tests use it through engine_process.py.
 """
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -48,7 +50,7 @@ class Litert:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise errors.ModelError(f"LiteRT cannot load the model: {error}") from error
-        self._inputs = self._interpreter.get_input_details()
+        self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
         self.output_indices: tuple[int, ...] = tuple(
             detail["index"] for detail in self._interpreter.get_output_details()
         )

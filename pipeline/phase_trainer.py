@@ -56,7 +56,7 @@ class PhaseTrainer:
         self._run_dir = run_dir
         self._steps_per_epoch = run_dir.steps_per_epoch
         self._num_steps = plan.num_epochs * self._steps_per_epoch
-        self._schedule = _warm_up_and_cosine(plan.learning_rate, self._num_steps)
+        self._schedule: Any = _warm_up_and_cosine(plan.learning_rate, self._num_steps)
         self._optimizer = tf_keras.optimizers.SGD(self._schedule, momentum=_MOMENTUM, nesterov=True)
         self._optimizer.build(model.trainable_variables)
         # Traced now: what the model's flags become later shall not change what is measured.

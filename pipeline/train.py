@@ -12,6 +12,7 @@ import itertools
 import pathlib
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from absl import logging
 
@@ -241,6 +242,7 @@ def _save_model(model: tf_keras.Model, path: pathlib.Path) -> None:
 
 def _load_model(path: pathlib.Path) -> tf_keras.Model:
     try:
-        return tf_keras.models.load_model(path, compile=False)
+        model: Any = tf_keras.models.load_model(path, compile=False)
+        return model
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunDirError(f"{path}: does not load ({error}); train into a new --run_dir") from error

@@ -237,10 +237,8 @@ class _Comparison:
         """Counts one example: values of every input and computed tensor, by index."""
         differing: set[int] = set()
         for op in self._graph.main.operators:
-            if differing.isdisjoint(op.inputs):
-                own = actual
-            else:
-                own = self._run_isolated(op, expected)
+            passed_on = not differing.isdisjoint(op.inputs)
+            own = self._run_isolated(op, expected) if passed_on else actual
             for index in op.outputs:
                 self._check_form(index, expected[index], actual[index])
                 tally = self._tallies[index]

@@ -5,6 +5,8 @@
 Exit code 0: written; 1: an op stayed in float, nothing is written; 2: the request cannot be served.
 """
 
+from typing import Any
+
 from absl import flags
 
 from pipeline import certificate, convert, files, flatbuffer, qat
@@ -26,7 +28,7 @@ def main() -> None:
     """Converts --run_dir and writes --output."""
     if _FLOAT.value:
         run_dir = RunDir.open(_RUN_DIR.value, "float_model")
-        float_model = tf_keras.models.load_model(run_dir.float_model, compile=False)
+        float_model: Any = tf_keras.models.load_model(run_dir.float_model, compile=False)
         files.write_bytes(_OUTPUT.value, convert.convert_float(float_model))
         return
     run_dir = RunDir.open(_RUN_DIR.value)

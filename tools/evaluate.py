@@ -9,6 +9,7 @@ Exit code 0: evaluated; 2: the request cannot be served.
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import rich.box
@@ -83,7 +84,9 @@ def _evaluate_run(run_dir: RunDir) -> Mapping[str, Accuracy]:
     )
     pixels, labels = _pixels(dataset)
     inputs = run_dir.input_spec.float_table()[pixels]
-    models = {"float": tf_keras.models.load_model(run_dir.float_model, compile=False)}
+    models: dict[str, Any] = {
+        "float": tf_keras.models.load_model(run_dir.float_model, compile=False)
+    }
     if run_dir.qat_model.exists():
         models["fake-quant"] = qat.load(run_dir.qat_model)
     return {

@@ -4,6 +4,8 @@ Each function takes uint8[B, H, W, C] and an int64[2] seed, and returns uint8[B,
 seeds give equal pictures.
 """
 
+from typing import Any
+
 from pipeline.legacy_keras import tf
 
 # 4 pixels at 32, the usual shift for CIFAR-10 (He et al. 2015, section 4.2).
@@ -12,7 +14,7 @@ _SHIFT_DIVISOR = 8
 
 def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Photographs: shifts by up to an eighth of the size, edges mirrored; half are flipped."""
-    height, width = pixels.shape[1], pixels.shape[2]
+    _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, 3)
     rows = _mirrored(_shifted(draws[0], height), height)
     columns = _flipped(_mirrored(_shifted(draws[1], width), width), draws[2])
@@ -21,7 +23,7 @@ def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def shift(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Digits: shifts by up to an eighth of the size; black comes in at the edges."""
-    height, width = pixels.shape[1], pixels.shape[2]
+    _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, 2)
     top, left = height // _SHIFT_DIVISOR, width // _SHIFT_DIVISOR
     padded = tf.pad(pixels, [[0, 0], [top, top], [left, left], [0, 0]])
@@ -30,17 +32,23 @@ def shift(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def flip(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Photographs that were cropped at random already: half are flipped."""
-    height, width = pixels.shape[1], pixels.shape[2]
+    _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, 1)
     rows = tf.zeros_like(draws[0], tf.int32)[:, None] + tf.range(height)
     columns = tf.zeros_like(rows[:, :1]) + tf.range(width)
     return _take(pixels, rows, _flipped(columns, draws[0]))
 
 
+def _shape(pixels: tf.Tensor) -> Any:
+    """Returns the static shape (B, H, W, C); TensorFlow's types let each be None."""
+    return pixels.shape.as_list()
+
+
 def _draws(pixels: tf.Tensor, seed: tf.Tensor, count: int) -> tf.Tensor:
     """Returns float32[count, B] in [0, 1)."""
     # The algorithm is named: left to choose, TensorFlow draws other numbers on other devices.
-    return tf.random.stateless_uniform([count, tf.shape(pixels)[0]], seed, alg="philox")
+    shape = tf.stack([count, tf.shape(pixels)[0]])
+    return tf.random.stateless_uniform(shape, seed, alg="philox")
 
 
 def _shifted(draws: tf.Tensor, size: int) -> tf.Tensor:
@@ -61,8 +69,7 @@ def _flipped(columns: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 def _take(pixels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     """Returns uint8[B, h, w, C]: pixels[b, rows[b, i], columns[b, j]] for int32 [B, h], [B, w]."""
-    batch, height = tf.shape(pixels)[0], pixels.shape[1]
-    width, channels = pixels.shape[2], pixels.shape[3]
-    rows += height * tf.range(batch)[:, None]
+    _, height, width, channels = _shape(pixels)
+    rows += height * tf.range(tf.shape(pixels)[0])[:, None]
     positions = rows[:, :, None] * width + columns[:, None, :]
     return tf.gather(tf.reshape(pixels, [-1, channels]), positions)

@@ -21,7 +21,7 @@ from pipeline.data.input_spec import RESIZE_FILTERS, InputSpec
 from pipeline.errors import DataError
 
 # Pixels left, top, right, bottom; right and bottom are exclusive.
-Box = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

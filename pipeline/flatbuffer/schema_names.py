@@ -75,6 +75,7 @@ def enum_names(enum: type) -> Mapping[int, str]:
 
 
 def enum_name(enum: type, value: int) -> str:
+    """Returns the name of an enum's value; raises ModelError where the schema has none."""
     name = enum_names(enum).get(value)
     if name is None:
         raise ValueError(f"{value} is no {enum.__name__}")
@@ -82,6 +83,7 @@ def enum_name(enum: type, value: int) -> str:
 
 
 def enum_value(enum: type, name: str) -> int:
+    """Returns the value of an enum's name; raises ModelError where the schema has none."""
     value = getattr(enum, name, None)
     if not isinstance(value, int):
         raise ModelError(f"{name!r} is no {enum.__name__}")
@@ -89,4 +91,5 @@ def enum_value(enum: type, name: str) -> int:
 
 
 def snake_case(field: str) -> str:
+    """Returns "stride_w" of "strideW"."""
     return re.sub("([A-Z])", r"_\1", field).lower()

@@ -1,12 +1,12 @@
 """tfmot's annotation API: how a user says which layers to quantize."""
 
-from pipeline.legacy_keras import tf_keras
-
 # isort: split - TensorFlow has to choose Keras 2 before tfmot imports it.
 import tensorflow_model_optimization as tfmot
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_annotate import (
     QuantizeAnnotate,
 )
+
+from pipeline.legacy_keras import tf_keras
 
 annotate_model = tfmot.quantization.keras.quantize_annotate_model
 

@@ -116,14 +116,14 @@ class _Rebuild:
 
     def _foldable(self, call, layer) -> None:
         from_keras.check_foldable(layer)
-        activation, last, norm, absorbed = from_keras.activation_of(layer), call, None, []
+        activation, last, norm, absorbed = from_keras.activation_of(layer), call, None, list[str]()
         if activation == "linear":
             following = self._absorb(last, lambda it: isinstance(it, _keras.BatchNormalization))
             if following is not None:
                 last, norm = following, annotation.unwrap(following.layer)[0]
                 absorbed.append(norm.name)
             last, activation = self._absorb_relu(last, absorbed)
-        output = self._output(last, "linear" if activation == "softmax" else activation)
+        output = self._output(last, activation if activation in _RELUS else "linear")
         self._apply(self._folded_twin(layer, norm, output, absorbed), call, last)
         if activation == "softmax":
             logits = self._values[last.outputs[0]]
@@ -185,14 +185,14 @@ class _Rebuild:
     def _tensors(self) -> dict:
         return {tensor: value.tensor for tensor, value in self._values.items()}
 
-    def _output(self, last, activation: str) -> layers.ActivationSpec:
+    def _output(self, last, activation: str | None) -> layers.ActivationSpec:
         """The output of a fused layer that ends with the call `last`."""
         readers = self._readers.get(last.outputs[0], [])
         only_concatenated = bool(readers) and all(
             isinstance(annotation.unwrap(reader.layer)[0], _keras.Concatenate) for reader in readers
         )
         return layers.ActivationSpec(
-            activation=activation,
+            activation=activation or "linear",
             quantize=last.outputs[0] in self._outputs or not only_concatenated,
             num_bits=self._scheme.activation_bits,
             ema_decay=self._ema_decay,

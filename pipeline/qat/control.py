@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def calibrate(model: tf_keras.Model, batches: Iterable) -> None:
 
 def load(path: os.PathLike[str] | str) -> tf_keras.Model:
     """Loads a quantization-aware model saved with `model.save`; its phase comes with it."""
-    return tf_keras.models.load_model(path, compile=False)
+    model: Any = tf_keras.models.load_model(path, compile=False)
+    return model
 
 
 def ranges(model: tf_keras.Model) -> dict[str, tuple[float, float]]:

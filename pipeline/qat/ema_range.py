@@ -23,18 +23,18 @@ class EmaRange(tf_keras.layers.Layer):
         self.num_bits = num_bits
 
     def build(self, input_shape) -> None:
-        def scalar(name: str, value: float):
+        def scalar(name: str, initializer: str):
             return self.add_weight(
                 name=name,
                 shape=(),
                 dtype=tf.float32,
-                initializer=tf_keras.initializers.Constant(value),
+                initializer=initializer,
                 trainable=False,
             )
 
-        self.minimum = scalar("minimum", 0.0)
-        self.maximum = scalar("maximum", 0.0)
-        self.decay_power = scalar("decay_power", 1.0)
+        self.minimum = scalar("minimum", "zeros")
+        self.maximum = scalar("maximum", "zeros")
+        self.decay_power = scalar("decay_power", "ones")
         super().build(input_shape)
 
     def update(self, x: tf.Tensor) -> None:

@@ -9,7 +9,12 @@ their gradient kernel reduces twice over the tensor for min and max gradients th
 not use, and costs as much as a batch normalization.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from pipeline.legacy_keras import tf
+
+_custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
 
 ACTIVATIONS = ("linear", "relu", "relu6")
 
@@ -59,8 +64,8 @@ def fake_quant_activation(
       num_bits: Bits of a code.
     """
 
-    @tf.custom_gradient
-    def straight_through(x: tf.Tensor):
+    @_custom_gradient
+    def straight_through(x: tf.Tensor) -> Any:
         y = tf.quantization.fake_quant_with_min_max_vars(x, grid[0], grid[1], num_bits)
 
         def gradient(dy: tf.Tensor) -> tf.Tensor:
@@ -149,8 +154,8 @@ def fake_quant_weights(weights: tf.Tensor, maximum: tf.Tensor, num_bits: int) ->
       num_bits: Bits of a code.
     """
 
-    @tf.custom_gradient
-    def straight_through(weights: tf.Tensor):
+    @_custom_gradient
+    def straight_through(weights: tf.Tensor) -> Any:
         quantizer = (
             tf.quantization.fake_quant_with_min_max_vars_per_channel
             if maximum.shape.rank == 1

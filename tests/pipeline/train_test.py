@@ -3,9 +3,12 @@
 import csv
 import dataclasses
 import errno
+import itertools
 import logging
 import math
+import os
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -177,7 +180,7 @@ def test_same_seed_same_result_and_another_seed_another(unbroken, tmp_path):
     assert not np.array_equal(_weights(other.float_model)[0], _weights(again.float_model)[0])
 
 
-@pytest.mark.parametrize("kill_at_batch", [0, 1, 4, 5, 8, 10, 11, 12, 13, 17, 21])
+@pytest.mark.parametrize("kill_at_batch", [1, 5, 8, 11, 13, 21])
 def test_resumes_after_a_kill_between_steps(unbroken, tmp_path, kill_at_batch):
     run = _run_dir(tmp_path / "run")
     with pytest.raises(Killed):
@@ -190,11 +193,10 @@ def test_resumes_after_a_kill_before_and_after_every_file(unbroken, tmp_path, mo
     run, result, kills = _run_dir(tmp_path / "run"), None, 0
     replacing = files.replacing
     while result is None:
-        calls = iter(range(1000))
-        whole, fatal = divmod(kills % 4, 2)
+        calls, whole = itertools.count(), kills % 2 == 1
 
-        def killed_soon(path, calls=calls, whole=whole, fatal=fatal):
-            return _Replacing(replacing(path), kill=next(calls) == 1 + fatal, whole=whole == 1)
+        def killed_soon(path, calls=calls, whole=whole):
+            return _Replacing(replacing(path), kill=next(calls) == 2, whole=whole)
 
         monkeypatch.setattr(files, "replacing", killed_soon)
         try:
@@ -282,12 +284,9 @@ def test_odd_schedules_are_warned_of(unbroken, tmp_path, caplog, given, warned):
     config = dataclasses.replace(_CONFIG, **given, float_epochs=1, qat_epochs=2)
     with caplog.at_level(logging.WARNING):
         train.run(_run_dir(tmp_path / "run", config), Stages().as_stages())
-    if warned is None:
-        assert caplog.text == ""
-    else:
-        assert pytest.approx(1) == len(caplog.records)
-        caplog_match = caplog.records[0].getMessage()
-        assert __import__("re").search(warned, caplog_match)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (warned is not None)
+    assert all(re.search(warned, message) for message in messages)
 
 
 def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path):
@@ -321,21 +320,21 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path):
     assert checkpoint.latest(run.checkpoints) is None
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", [0, 7, 16])
 def test_a_full_disk_leaves_nothing_half_written(unbroken, tmp_path, monkeypatch, number):
     run = _run_dir(tmp_path / "run")
-    sync, calls = files._sync, iter(range(1000))
+    sync, calls = os.fsync, itertools.count()
 
-    def full(path):
-        if next(calls) >= number * 3:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        sync(path)
+    def full(descriptor):
+        if next(calls) >= number:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
 
-    monkeypatch.setattr(files, "_sync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         train.run(run, Stages().as_stages())
     assert not list(run.path.rglob(".*"))
-    monkeypatch.setattr(files, "_sync", sync)
+    monkeypatch.setattr(os, "fsync", sync)
     train.run(run, Stages().as_stages())
     _assert_same_result(run, unbroken[0])
 

@@ -61,7 +61,7 @@ def evaluate(
     repeated = np.repeat(centered, params.depth_multiplier, axis=3)
     windows = window.slide(repeated, params.convolution.window, fill=0)
     filters = filter_.astype(np.int32)
-    accumulator = np.broadcast_to(bias, (*windows.shape[:3], bias.size))
+    accumulator = np.tile(bias, (*windows.shape[:3], 1))
     for i, j in np.ndindex(windows.shape[3:5]):
-        accumulator = accumulator + windows[:, :, :, i, j] * filters[0, i, j]
+        accumulator += windows[:, :, :, i, j] * filters[0, i, j]
     return params.convolution.output(accumulator)

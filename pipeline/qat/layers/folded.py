@@ -15,6 +15,7 @@ measures the statistics of that quantized convolution. Once frozen,
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
@@ -67,7 +68,7 @@ class FoldedLayer(QuantizedLayer):
         self.weight_spec = weights if isinstance(weights, WeightSpec) else WeightSpec(**weights)
         if batch_norm is not None and not isinstance(batch_norm, BatchNormSpec):
             batch_norm = BatchNormSpec(**batch_norm)
-        self.batch_norm = batch_norm
+        self.batch_norm: Any = batch_norm
         self.use_bias = use_bias
         self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
 
