@@ -4,7 +4,8 @@ Layer by layer: each quantization-aware layer is fed with the integer model's ow
 every layer answers for itself and nothing is passed on. The layer's result is compared in codes,
 twice: rounded as TFLite's reference kernels round (twice: high multiply, then shift), which is how
 the model evaluates, and rounded once, which is how it trained. What differs only in the second is
-due to the kernel's double rounding alone.
+due to the kernel's double rounding alone. Layers that leave rounding to another one (before a
+concatenation, whose inputs share its range) are not compared by themselves.
 """
 
 import dataclasses
@@ -16,6 +17,21 @@ from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf_keras
+from pipeline.qat import layers as qat_layers
+
+# The op that a layer becomes. The converter may fuse a ReLU that stands alone into any op.
+_OPS = {
+    qat_layers.QuantizedConv2D: "CONV_2D",
+    qat_layers.QuantizedDepthwiseConv2D: "DEPTHWISE_CONV_2D",
+    qat_layers.QuantizedDense: "FULLY_CONNECTED",
+    qat_layers.QuantizedAdd: "ADD",
+    qat_layers.QuantizedConcatenate: "CONCATENATION",
+    qat_layers.QuantizedAveragePooling2D: "AVERAGE_POOL_2D",
+    qat_layers.QuantizedGlobalAveragePooling2D: "MEAN",
+    qat_layers.QuantizedSoftmax: "SOFTMAX",
+}
+# They round to a grid that is not learned.
+_RANGELESS = (qat_layers.QuantizedAveragePooling2D, qat_layers.QuantizedSoftmax)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,9 +116,11 @@ def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidel
     layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
     values = _record(model, graph, codes)
     pairs = [
-        (op, layers[name])
+        (op, layer)
         for op in graph.operators
-        if (name := tensor_names.keras_layer(graph.tensors[op.outputs[0]].name)) in layers
+        if (layer := layers.get(_layer_name(graph, op) or "")) is not None
+        and op.op == _OPS.get(type(layer))
+        and (layer.output_range is not None or type(layer) in _RANGELESS)
     ]
     if not pairs:
         raise ModelError(
@@ -127,6 +145,10 @@ def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidel
         if name not in seen and layer.output_range is not None
     ]
     return Fidelity(matches, len(codes), argmax_agreement, outputs_within_one, tuple(unmatched))
+
+
+def _layer_name(graph: Subgraph, op: Operator) -> str | None:
+    return tensor_names.keras_layer(graph.tensors[op.outputs[0]].name)
 
 
 def _record(model: bytes, graph: Subgraph, codes: np.ndarray) -> dict[int, np.ndarray]:

@@ -98,7 +98,10 @@ class LazySplit:
             return pixels, np.int32(label)
 
         def load(position: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            pixels, label = tf.numpy_function(read, [position, index], (tf.uint8, tf.int32))
+            # Deterministic TensorFlow calls functions with state one at a time; this has none.
+            pixels, label = tf.numpy_function(
+                read, [position, index], (tf.uint8, tf.int32), stateful=False
+            )
             return tf.ensure_shape(pixels, self.shape), tf.ensure_shape(label, [])
 
         positions = np.arange(skip, len(order))

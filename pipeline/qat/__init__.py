@@ -7,7 +7,7 @@ qat.calibrate(model, batches)
 qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 """
 
-from pipeline.qat.annotation import annotate_model
+from pipeline.qat.annotation import annotate_layer, annotate_model
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
 from pipeline.qat.layers import QuantizedLayer
@@ -18,6 +18,7 @@ __all__ = [
     "EXPORT",
     "Phase",
     "QuantizedLayer",
+    "annotate_layer",
     "annotate_model",
     "apply",
     "calibrate",

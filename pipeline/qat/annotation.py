@@ -9,6 +9,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_annot
 from pipeline.legacy_keras import tf_keras
 
 annotate_model = tfmot.quantization.keras.quantize_annotate_model
+annotate_layer = tfmot.quantization.keras.quantize_annotate_layer
 
 
 def unwrap(layer: tf_keras.layers.Layer):

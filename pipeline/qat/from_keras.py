@@ -1,5 +1,6 @@
 """What each Keras layer becomes under quantization-aware training: constructors and weights."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -72,8 +73,20 @@ def weight_spec(layer: _keras.Layer, scheme: QuantScheme) -> layers.WeightSpec:
     return layers.WeightSpec(scheme.weight_bits, per_channel)
 
 
-def _average_pooling_2d(layer: _keras.AveragePooling2D, **common) -> layers.QuantizedLayer:
-    return layers.QuantizedAveragePooling2D(layer.pool_size, layer.strides, layer.padding, **common)
+def _without_range(output: layers.ActivationSpec) -> layers.ActivationSpec:
+    return dataclasses.replace(output, quantize=False)
+
+
+def _average_pooling_2d(
+    layer: _keras.AveragePooling2D, output: layers.ActivationSpec, **common
+) -> layers.QuantizedLayer:
+    return layers.QuantizedAveragePooling2D(
+        layer.pool_size,
+        layer.strides,
+        layer.padding,
+        output=_without_range(output),
+        **common,
+    )
 
 
 def _global_average_pooling_2d(
@@ -86,31 +99,34 @@ def _concatenate(layer: _keras.Concatenate, **common) -> layers.QuantizedLayer:
     return layers.QuantizedConcatenate(layer.axis, **common)
 
 
-def _softmax(layer: _keras.Layer, **common) -> layers.QuantizedLayer:
+def _softmax(layer: _keras.Layer, output: layers.ActivationSpec, **common) -> layers.QuantizedLayer:
     if getattr(layer, "axis", -1) != -1:
         raise UnsupportedLayerError(
             f"layer {layer.name!r}: needed Softmax over the last axis, as the integer op computes "
             f"it, got axis {layer.axis}; permute its input"
         )
-    return layers.QuantizedSoftmax(**common)
+    return layers.QuantizedSoftmax(output=_without_range(output), **common)
 
 
-def quantized(layer: _keras.Layer, **common) -> layers.QuantizedLayer:
+def quantized(
+    layer: _keras.Layer, output: layers.ActivationSpec, **common
+) -> layers.QuantizedLayer:
     """Returns the quantization-aware twin of a layer that no convolution absorbs.
 
     Args:
       layer: The Keras layer.
-      **common: Constructor arguments of QuantizedLayer.
+      output: Of the layer; its range is dropped where the integer op has none.
+      **common: Other constructor arguments of QuantizedLayer.
 
     Raises:
       UnsupportedLayerError: The layer has no integer counterpart.
     """
     if type(layer) in _STRUCTURAL:
-        return _STRUCTURAL[type(layer)](layer, **common)
+        return _STRUCTURAL[type(layer)](layer, output=output, **common)
     if activation_of(layer) == "softmax":
-        return _softmax(layer, **common)
+        return _softmax(layer, output, **common)
     if activation_of(layer) in ("relu", "relu6"):
-        return layers.QuantizedActivation(**common)
+        return layers.QuantizedActivation(output=_without_range(output), **common)
     raise UnsupportedLayerError(
         f"layer {layer.name!r}: quantization-aware training has no integer counterpart of "
         f"{_describe(layer)}; supported: {_SUPPORTED}. Replace the layer, or leave it unannotated "

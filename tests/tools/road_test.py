@@ -1,0 +1,77 @@
+"""The whole road, run as a user runs it, and what bad input does on the way."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def road(run_tool, tmp_path_factory):
+    """(output folder, what the terminal shows) of a short run on the embedded data set."""
+    folder = tmp_path_factory.mktemp("road") / "out"
+    done = run_tool(
+        "run_pipeline",
+        f"--output_dir={folder}",
+        *("--float_epochs=6", "--qat_epochs=1", "--batch_size=32", "--num_inputs=8"),
+        timeout_s=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+@pytest.mark.timeout(700)
+def test_ends_with_verdicts_and_files(road):
+    folder, shown = road
+    table = shown[shown.rindex("accuracy") :]
+    assert table.count("yes") == 3
+    assert str(folder / "model_int8.tflite") in table
+
+
+def test_accuracy_survives_quantization(road):
+    folder, _ = road
+    keras = json.loads((folder / "evaluate_keras.json").read_text())["results"]
+    (int8,) = json.loads((folder / "evaluate_int8.json").read_text())["results"].values()
+    assert keras["float"]["share"] >= 0.9
+    assert abs(int8["share"] - keras["fake-quant"]["share"]) <= 0.006
+    assert int8["share"] >= keras["float"]["share"] - 0.03
+
+
+def test_every_tensor_is_exact_and_every_layer_faithful(road):
+    folder, _ = road
+    results = json.loads((folder / "verify.json").read_text())["results"]
+    assert results["is_exact"]
+    assert results["fidelity_holds"]
+    assert len(results["fidelity"]["layers"]) == 14
+    assert results["fidelity"]["unmatched"] == []
+
+
+def test_uint8_edges(road, run_tool, tmp_path):
+    folder, _ = road
+    model = tmp_path / "uint8.tflite"
+    done = run_tool(
+        *("convert", f"--run_dir={folder / 'run'}", f"--output={model}", "--inference_io=uint8")
+    )
+    assert done.returncode == 0, done.stderr
+    done = run_tool("verify", f"--model={model}", "--num_inputs=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_float_model_is_no_integer_model(road, run_tool):
+    folder, _ = road
+    done = run_tool("certify", f"--model={folder / 'model_float.tflite'}")
+    assert done.returncode == 1
+    assert "conv1" in done.stdout
+
+
+def test_second_run_in_the_same_place_is_refused(road, run_tool):
+    folder, _ = road
+    done = run_tool("run_pipeline", f"--output_dir={folder}")
+    assert done.returncode == 2
+    assert "--resume" in done.stderr
+
+
+def test_unfinished_run_cannot_be_converted(run_tool, tmp_path):
+    done = run_tool("convert", f"--run_dir={tmp_path}", f"--output={tmp_path / 'm.tflite'}")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "m.tflite").exists()
