@@ -101,7 +101,9 @@ class PhaseTrainer:
         """
         console = Console()
         with ProgressBar(console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task(self._plan.name, total=self._num_steps)
+            task = bar.add_task(
+                self._plan.name, total=self._num_steps, completed=self.progress.step
+            )
             while self.progress.step < self._num_steps:
                 self._run_epoch(lambda: bar.update(task, completed=self.progress.step))
                 bar.update(task, description=_description(self.progress.epochs[-1]))

@@ -95,5 +95,10 @@ def _accumulators(certified: Certificate) -> Table:
     return table
 
 
-if __name__ == "__main__":
+def entry() -> None:
+    """Runs the tool as a console script."""
     cli.run(main)
+
+
+if __name__ == "__main__":
+    entry()

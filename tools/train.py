@@ -205,5 +205,10 @@ def _print(run: RunDir, result: train.TrainResult) -> None:
     print(f"models, history and report: {run.path}")
 
 
-if __name__ == "__main__":
+def entry() -> None:
+    """Runs the tool as a console script."""
     cli.run(main)
+
+
+if __name__ == "__main__":
+    entry()

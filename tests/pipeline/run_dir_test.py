@@ -105,3 +105,9 @@ def test_qat_begun(run):
     assert not run.qat_begun
     (run.checkpoints / "qat-00000000.npz").touch()
     assert run.qat_begun
+
+
+def test_a_place_that_cannot_be_written(run):
+    run.path.touch()
+    with pytest.raises(OSError, match="run"):
+        run.save()
