@@ -1,0 +1,22 @@
+"""What must start in a fraction of a second does not import TensorFlow."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["pipeline.interpreter", "pipeline.flatbuffer", "pipeline.certificate", "android_bench.host"],
+)
+def test_imports_no_tensorflow(module):
+    code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_wrong_order_says_what_to_do():
+    code = "import keras, tensorflow; tensorflow.keras.Model; import pipeline.legacy_keras"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ImportOrderError" in done.stderr
+    assert "import pipeline.legacy_keras before" in done.stderr
