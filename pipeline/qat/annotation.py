@@ -1,12 +1,13 @@
 """tfmot's annotation API: how a user says which layers to quantize."""
 
-# isort: split - TensorFlow has to choose Keras 2 before tfmot imports it.
+from pipeline.legacy_keras import tf_keras
+
+# isort: split
+# TensorFlow has to choose Keras 2 before tfmot imports it.
 import tensorflow_model_optimization as tfmot
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_annotate import (
     QuantizeAnnotate,
 )
-
-from pipeline.legacy_keras import tf_keras
 
 annotate_model = tfmot.quantization.keras.quantize_annotate_model
 annotate_layer = tfmot.quantization.keras.quantize_annotate_layer
