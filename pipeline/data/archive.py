@@ -90,8 +90,11 @@ def _open_zip(path: pathlib.Path) -> Archive:
     names = zip_file.namelist()
     refuse_unsafe_names(names, path)
     files = sorted({name for name in names if not name.endswith("/")})
+    nearest = {name.rpartition("/")[0] for name in names}
     folders = {
-        str(parent) for name in names for parent in pathlib.PurePosixPath(name + "_").parents
+        str(folder)
+        for name in nearest
+        for folder in (pathlib.PurePosixPath(name), *pathlib.PurePosixPath(name).parents)
     }
     read = functools.partial(_read_member, zip_file)
     return Archive(path, tuple(files), tuple(sorted(folders - {"."})), read)

@@ -41,6 +41,8 @@ def train_batches(
             f"batch_size must lie in [1, {dataset.num_train}], the number of training examples of "
             f"{dataset.name}, got {batch_size}"
         )
+    if skip_batches < 0:
+        raise DataError(f"skip_batches must be >= 0, got {skip_batches}")
     epoch_seed = order_seed(seed, epoch)
 
     def prepare(

@@ -9,12 +9,21 @@ import io
 import pathlib
 import pickle
 import tarfile
+import zlib
 from typing import Any
 
 import numpy as np
 
-from pipeline.data import archive, augmentation, bad_images, image_folder, pictures
-from pipeline.data.class_folders import Listing
+from pipeline.data import (
+    archive,
+    augmentation,
+    bad_images,
+    image_folder,
+    jpegs,
+    pictures,
+    progress,
+)
+from pipeline.data.archive import Archive
 from pipeline.data.dataset import Dataset, InMemorySplit, LoadOptions
 from pipeline.data.input_spec import InputSpec
 from pipeline.errors import DataError
@@ -35,7 +44,11 @@ CLASS_NAMES = (
 _BATCH_FOLDER = "cifar-10-batches-py"
 _TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST_BATCH = "test_batch"
-_PIXELS = 32 * 32 * 3
+# Pictures decoded in one call; where one of them is odd, all of them take the slow way.
+_CHUNK = 250
+
+# What a missing, damaged or cut .tar.gz raises.
+_TAR_ERRORS = (OSError, EOFError, tarfile.TarError, zlib.error)
 
 # The official files are pickles, which can run any code: only what they really hold may load.
 _ALLOWED_GLOBALS = {
@@ -68,23 +81,55 @@ def _from_pictures(spec: InputSpec, options: LoadOptions) -> Dataset:
     source = archive.open_archive(options.data_dir or "")
     train, held_out, class_names = image_folder.listings(source, options)
     names = train.names + held_out.names
-    decoded: dict[str, np.ndarray] = {}
-
-    def decode(index: int) -> None:
-        decoded[names[index]] = pictures.fit(pictures.decode(source.read(names[index])), spec)
-
-    found = bad_images.find(names, decode, title="decoding CIFAR-10")
+    pixels, errors = _decode_all(source, names, spec)
     bad = bad_images.settle(
-        {names[index]: error for index, error in found.items()},
+        {names[index]: error for index, error in errors.items()},
         len(names),
         skip=options.skip_bad_images,
     )
+    good = np.array([index not in errors for index in range(len(names))])
+    labels = np.concatenate([train.labels, held_out.labels])
 
-    def split(listing: Listing) -> InMemorySplit:
-        kept = image_folder.without(listing, bad)
-        return InMemorySplit(np.stack([decoded[name] for name in kept.names]), kept.labels)
+    def split(part: slice) -> InMemorySplit:
+        kept = good[part]
+        image_folder.refuse_emptied_classes(labels[part][kept], class_names)
+        return InMemorySplit(pixels[part][kept], labels[part][kept])
 
-    return _dataset(class_names, split(train), split(held_out), bad)
+    boundary = len(train.names)
+    train_split, evaluation = split(slice(boundary)), split(slice(boundary, None))
+    return _dataset(class_names, train_split, evaluation, bad)
+
+
+def _decode_all(
+    source: Archive, names: tuple[str, ...], spec: InputSpec
+) -> tuple[np.ndarray, dict[int, DataError]]:
+    """Returns uint8[N, H, W, C] and what is wrong with each bad picture, by its index."""
+    pixels = np.zeros((len(names), *spec.shape), np.uint8)
+    remaining: list[int] = []
+    starts = range(0, len(names), _CHUNK)
+    for start in progress.track(starts, "decoding CIFAR-10", len(starts)):
+        chunk = range(start, min(start + _CHUNK, len(names)))
+        decoded = _decode_jpegs(source, [names[index] for index in chunk])
+        if decoded is None:
+            remaining += chunk
+        else:
+            pixels[chunk.start : chunk.stop] = pictures.fit_arrays(decoded, spec)
+
+    def decode(position: int) -> None:
+        index = remaining[position]
+        pixels[index] = pictures.fit(pictures.decode(source.read(names[index])), spec)
+
+    found = bad_images.find(
+        [names[index] for index in remaining], decode, title="decoding pictures one by one"
+    )
+    return pixels, {remaining[position]: error for position, error in found.items()}
+
+
+def _decode_jpegs(source: Archive, names: list[str]) -> np.ndarray | None:
+    try:
+        return jpegs.decode([source.read(name) for name in names])
+    except DataError:  # named when the pictures are decoded one by one
+        return None
 
 
 def _dataset(
@@ -130,13 +175,13 @@ def _download() -> tuple[_Arrays, _Arrays]:
 def _tar_reader(path: pathlib.Path):
     try:
         tar = tarfile.open(path, "r:gz")  # noqa: SIM115 - read until loading ends.
-    except (OSError, tarfile.TarError) as error:
+    except _TAR_ERRORS as error:
         raise DataError(f"cannot read {path} as a .tar.gz: {error}") from error
 
     def read(name: str) -> bytes:
         try:
             member = tar.extractfile(f"{_BATCH_FOLDER}/{name}")
-        except (KeyError, tarfile.TarError, OSError, EOFError) as error:
+        except (KeyError, *_TAR_ERRORS) as error:
             raise DataError(f"{path}: needed {_BATCH_FOLDER}/{name}: {error}") from error
         if member is None:
             raise DataError(f"{path}: {_BATCH_FOLDER}/{name} is no file")

@@ -31,11 +31,14 @@ def load(spec: InputSpec, options: LoadOptions) -> Dataset:
         len(names),
         skip=options.skip_bad_images,
     )
+    train, held_out = _without(train, bad), _without(held_out, bad)
+    for listing in (train, held_out):
+        refuse_emptied_classes(listing.labels, class_names)
     return Dataset(
         name="image_folder",
         class_names=class_names,
-        train=_split(source, without(train, bad), spec),
-        evaluation=_split(source, without(held_out, bad), spec),
+        train=_split(source, train, spec),
+        evaluation=_split(source, held_out, spec),
         augment=augmentation.shift_and_flip,
         bad_images=bad,
     )
@@ -52,8 +55,21 @@ def listings(source: Archive, options: LoadOptions) -> tuple[Listing, Listing, t
     return folders.train.take(train), folders.train.take(held_out), folders.class_names
 
 
-def without(listing: Listing, bad: tuple[str, ...]) -> Listing:
-    """Returns the listing without the pictures named in `bad`."""
+def refuse_emptied_classes(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    """Refuses a split that skipping bad pictures left without some class; labels is int32[N].
+
+    Raises:
+      DataError: A class has no pictures left.
+    """
+    counts = np.bincount(labels, minlength=len(class_names))
+    empty = [name for name, count in zip(class_names, counts, strict=True) if count == 0]
+    if empty:
+        raise DataError(
+            f"without its bad pictures a split has none of: {', '.join(empty)}; repair them"
+        )
+
+
+def _without(listing: Listing, bad: tuple[str, ...]) -> Listing:
     refused = set(bad)
     return listing.take(
         np.array([i for i, name in enumerate(listing.names) if name not in refused], np.int64)
