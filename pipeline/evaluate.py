@@ -4,6 +4,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
+import queue
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.stats
@@ -16,6 +18,7 @@ from pipeline.graph import Tensor
 
 CONFIDENCE = 0.95
 _CHUNK = 32
+_CODE_DTYPES = ("int8", "uint8", "int16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +65,28 @@ def input_tensor(model: bytes) -> Tensor:
 
 
 def model_inputs(tensor: Tensor, spec: InputSpec, pixels: np.ndarray) -> np.ndarray:
-    """Returns uint8[N, H, W, C] pixels as the model's input takes them: codes, or float32."""
+    """Returns uint8[N, H, W, C] pixels as the model's input takes them: codes, or float32.
+
+    Raises:
+      InputError: The input is neither float32 nor int8, uint8 or int16 with a scale.
+    """
     if tensor.dtype == "float32":
         return spec.float_table()[pixels]
+    if tensor.dtype not in _CODE_DTYPES or tensor.quantization is None:
+        scale = "without" if tensor.quantization is None else "with"
+        raise InputError(
+            f"input {tensor.name!r}: needed float32, or one of {', '.join(_CODE_DTYPES)} with a "
+            f"scale, to hold pictures; got {tensor.dtype} {scale} a scale"
+        )
     return spec.table(tensor.quantization, tensor.dtype)[pixels]
 
 
 def outputs(
-    model: bytes, inputs: np.ndarray, engine: EngineName, name: str = "model"
+    model: bytes,
+    inputs: np.ndarray,
+    engine: EngineName,
+    name: str = "model",
+    progress: Callable[[Iterable[np.ndarray], int], Iterable[np.ndarray]] = lambda items, _: items,
 ) -> np.ndarray:
     """Returns the model's first output for each input, a process on each core at work.
 
@@ -78,20 +95,29 @@ def outputs(
       inputs: [N, H, W, C], as `model_inputs` gives them.
       engine: "interpreter" (ours) or "litert".
       name: What messages call the model.
+      progress: Wraps the sequence of results, whose length it is told, to show how far it is.
+
+    Raises:
+      InputError: The inputs do not fit the model.
+      ModelError: The engine refuses the model or dies of it.
+      NotIntegerOnlyError: The engine is ours and the model is not integer-only.
     """
     num_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     chunks = [inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)]
-    with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(EngineProcess(model, engine, name=name))
-            for _ in range(min(num_processes, len(chunks)))
-        ]
+    idle: queue.SimpleQueue[EngineProcess] = queue.SimpleQueue()
 
-        def work(number: int) -> list[np.ndarray]:
-            mine = chunks[number :: len(processes)]
-            return [processes[number].run(chunk)[0][:, 0] for chunk in mine]
+    def run(chunk: np.ndarray) -> np.ndarray:
+        process = idle.get()
+        try:
+            return process.run(chunk)[0][:, 0]
+        finally:
+            idle.put(process)
 
-        with concurrent.futures.ThreadPoolExecutor(len(processes)) as pool:
-            parts = list(pool.map(work, range(len(processes))))
-    ordered = [parts[i % len(parts)][i // len(parts)] for i in range(len(chunks))]
-    return np.concatenate(ordered)
+    # The processes end first, so that after an interruption no thread waits for one.
+    with (
+        concurrent.futures.ThreadPoolExecutor(num_processes) as pool,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(min(num_processes, len(chunks))):
+            idle.put(stack.enter_context(EngineProcess(model, engine, name=name)))
+        return np.concatenate(list(progress(pool.map(run, chunks), len(chunks))))

@@ -8,7 +8,7 @@ passes on is told from what it adds.
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -135,7 +135,7 @@ def compare(
     kernels: str = "reference",
     target: str = "host",
     name: str = "model",
-    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    progress: Callable[[Iterable[int], int], Iterable[int]] = lambda items, _: items,
 ) -> Verification:
     """Runs `model` with our interpreter and with TFLite, and compares every computed tensor.
 
@@ -145,7 +145,7 @@ def compare(
       kernels: Our arithmetic; "reference" is compared with BUILTIN_REF.
       target: See Interpreter.
       name: What messages call the model.
-      progress: Wraps the sequence of examples, to show how far it has come.
+      progress: Wraps the sequence of examples, whose length it is told, to show how far it is.
 
     Raises:
       UnsupportedOpError: Our interpreter does not know an op, or no oracle answers for `kernels`.
@@ -157,11 +157,15 @@ def compare(
             f"needed kernels among {', '.join(_ORACLES)} to compare with TFLite, got {kernels!r}"
         )
     graph = flatbuffer.read(model)
+    if len(inputs) != len(graph.main.inputs):
+        raise errors.InputError(
+            f"{name}: needed {len(graph.main.inputs)} inputs, got {len(inputs)}"
+        )
     interpreter = Interpreter(model, kernels=kernels, target=target, keep_tensors=True)
     comparison = _Comparison(graph, lambda part: Interpreter(part, kernels=kernels, target=target))
     computed = [index for op in graph.main.operators for index in op.outputs]
     with EngineProcess(model, "litert", name=name, kernels=kernels, keep_tensors=True) as oracle:
-        for example in progress(range(len(inputs[0]))):
+        for example in progress(range(len(inputs[0])), len(inputs[0])):
             given = [stack[example] for stack in inputs]
             known = dict(zip(graph.main.inputs, given, strict=True))
             stacks = oracle.run_tensors(computed, *(value[np.newaxis] for value in given))

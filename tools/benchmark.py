@@ -10,8 +10,6 @@ import pathlib
 
 import rich.box
 from absl import flags
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from android_bench import host, statistics
@@ -48,17 +46,8 @@ def main() -> None:
         num_threads=_NUM_THREADS.value,
         seed=_SEED.value,
     )
-    console = Console(stderr=True)
-    samples = list(
-        track(
-            host.measure(paths, settings),
-            "measuring",
-            settings.num_rounds * len(paths),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-    )
+    total = settings.num_rounds * len(paths)
+    samples = list(cli.track("measuring", host.measure(paths, settings), total))
     rounds = [
         [sample.reply.samples_us for sample in samples if sample.model == number]
         for number in range(len(paths))
@@ -70,13 +59,13 @@ def main() -> None:
         results = {
             "device": "host",
             "runtime": host.runtime(),
+            "cores": host.cores(settings.num_threads),
             "settings": settings,
             "models": [
-                {"model": path, "latency": latency, "ratio_to_first": ratio, "rounds_us": times}
-                for path, latency, ratio, times in zip(
-                    paths, summaries, ratios, rounds, strict=True
-                )
+                {"model": path, "latency": latency, "ratio_to_first": ratio}
+                for path, latency, ratio in zip(paths, summaries, ratios, strict=True)
             ],
+            "samples": samples,
         }
         report.write(_REPORT.value, "benchmark", results, inputs=paths, seed=settings.seed)
 

@@ -9,10 +9,11 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, TypeVar
 
 from absl import flags
+from rich import progress
 from rich.console import Console
 
 from pipeline import errors
@@ -20,6 +21,8 @@ from pipeline import errors
 EXIT_CANNOT_SERVE = 2
 _WIDTH = 160  # Of tables in files and pipes, which do not wrap.
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count.
+
+_Item = TypeVar("_Item")
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
@@ -61,6 +64,14 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 def console() -> Console:
     """Returns where tables go: as wide as the terminal, wide enough for all columns elsewhere."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+
+def track(title: str, items: Iterable[_Item], total: int) -> Iterable[_Item]:
+    """Returns `items`, of which there are `total`; shows on a terminal how far they have come."""
+    stderr = Console(stderr=True)
+    return progress.track(
+        items, title, total, console=stderr, transient=True, disable=not stderr.is_terminal
+    )
 
 
 def _run(main: Callable[[], int | None], argv: Sequence[str]) -> int:

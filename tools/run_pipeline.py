@@ -79,7 +79,7 @@ def main() -> int:
         f"--report={paths.report('verify')}",
     )
     _run("evaluate", run_dir, f"--report={paths.report('evaluate_keras')}")
-    _run("evaluate", model, *data, f"--report={paths.report('evaluate_int8')}")
+    _run("evaluate", model, run_dir, f"--report={paths.report('evaluate_int8')}")
     _run(
         *("benchmark", "--device=host", f"--model={paths.float_model}", model),
         f"--report={paths.report('benchmark')}",

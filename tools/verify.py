@@ -7,7 +7,7 @@ converted from. Exit code 0: equal; 1: tensors differ (the first one and why are
 request cannot be served.
 """
 
-import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -15,11 +15,11 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import evaluate, flatbuffer, report, verify
+from pipeline import data, evaluate, flatbuffer, report, verify
 from pipeline.errors import InputError
 from pipeline.quant_params import QUANTIZED_LIMITS
 from pipeline.run_dir import RunDir
-from tools import cli
+from tools import cli, held_out
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite model.", required=True)
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run that the model was converted from.")
@@ -45,6 +45,7 @@ def main() -> int:
         kernels=_KERNELS.value,
         target=_TARGET.value,
         name=_MODEL.value,
+        progress=functools.partial(cli.track, "comparing"),
     )
     _print_tensors(verification)
     good = verification.is_exact
@@ -64,23 +65,11 @@ def _inputs(model: bytes, run_dir: RunDir | None) -> list[np.ndarray]:
     """Returns a stack of examples for each input of the model, without its batch dimension."""
     if run_dir is None and _DATASET.value is None:
         return _random_inputs(model)
-    from pipeline import data  # here: it imports TensorFlow
-
     tensor = evaluate.input_tensor(model)
     if run_dir is not None:
-        spec = run_dir.input_spec
-        name, data_dir, seed = (
-            _DATASET.value or run_dir.config.dataset,
-            _DATA_DIR.value or run_dir.config.data_dir,
-            run_dir.config.seed,
-        )
+        spec, dataset = held_out.of_run(run_dir, _DATASET.value, _DATA_DIR.value)
     else:
-        name, data_dir, seed = _DATASET.value, _DATA_DIR.value, 0
-        _, height, width, channels = tensor.shape
-        spec = dataclasses.replace(
-            data.default_spec(name), height=height, width=width, channels=channels
-        )
-    dataset = data.load(name, spec, data_dir=data_dir, seed=seed)
+        spec, dataset = held_out.of_model(tensor, _DATASET.value, _DATA_DIR.value)
     pixels, _ = data.eval_pixels(dataset, min(_NUM_INPUTS.value, dataset.num_eval))
     return [evaluate.model_inputs(tensor, spec, pixels)]
 

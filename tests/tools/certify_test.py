@@ -68,27 +68,3 @@ def test_help_is_good(run_tool):
     done = run_tool("certify", "--help")
     assert done.returncode == 0
     assert "--model" in done.stdout
-
-
-def test_phones_are_refused_for_now(run_tool, good):
-    done = run_tool("benchmark", f"--model={good}", "--device=PIXEL")
-    assert done.returncode == 2
-    assert "phones are not supported yet" in done.stderr
-
-
-def test_host_benchmark(run_tool, good, tmp_path):
-    report = tmp_path / "report.json"
-    done = run_tool(
-        *("benchmark", f"--model={good}", f"--model={good}", f"--report={report}"),
-        *("--num_rounds=2", "--num_runs=3", "--min_time_s=0"),
-    )
-    assert done.returncode == 0, done.stderr
-    models = json.loads(report.read_text())["results"]["models"]
-    assert len(models) == 2
-    assert models[0]["ratio_to_first"]["median"] == 1.0
-
-
-def test_random_inputs_verify(run_tool, good):
-    done = run_tool("verify", f"--model={good}", "--num_inputs=3")
-    assert done.returncode == 0, done.stderr
-    assert "all 12 elements of 1 tensors equal TFLite BUILTIN_REF" in done.stdout

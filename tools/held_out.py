@@ -1,0 +1,51 @@
+"""Which held-out pictures a tool means, from its --model, --run_dir, --dataset and --data_dir."""
+
+import dataclasses
+
+from pipeline import data
+from pipeline.data import Dataset, InputSpec
+from pipeline.graph import Tensor
+from pipeline.run_dir import RunDir
+
+
+def of_run(run_dir: RunDir, name: str | None, data_dir: str | None) -> tuple[InputSpec, Dataset]:
+    """Returns the run's input contract, and its own data set split as for training.
+
+    Args:
+      run_dir: The run.
+      name: Another data set to take instead, in that data set's default split.
+      data_dir: Where the data lies now; None for where it was.
+
+    Raises:
+      DataError: The data is missing or corrupt.
+    """
+    config, spec = run_dir.config, run_dir.input_spec
+    if name not in (None, config.dataset):
+        return spec, data.load(name, spec, data_dir=data_dir)
+    dataset = data.load(
+        config.dataset,
+        spec,
+        data_dir=data_dir or config.data_dir,
+        seed=config.seed,
+        validation_fraction=config.validation_fraction,
+        skip_bad_images=config.skip_bad_images,
+    )
+    return spec, dataset
+
+
+def of_model(tensor: Tensor, name: str, data_dir: str | None) -> tuple[InputSpec, Dataset]:
+    """Returns a data set's default input contract, at the size of a model's input, and the data.
+
+    Args:
+      tensor: The model's input, [1, height, width, channels].
+      name: The data set.
+      data_dir: Where the data lies.
+
+    Raises:
+      DataError: The data is missing or corrupt, or has no such number of channels.
+    """
+    _, height, width, channels = tensor.shape
+    spec = dataclasses.replace(
+        data.default_spec(name), height=height, width=width, channels=channels
+    )
+    return spec, data.load(name, spec, data_dir=data_dir)
