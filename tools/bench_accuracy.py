@@ -33,7 +33,7 @@ _DATA_DIR = flags.DEFINE_string(
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "out/bench_accuracy", "Where results go.")
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0 to N-1.", 1)
 _FLOAT_EPOCHS = flags.DEFINE_integer("float_epochs", 8, "Epochs of the float phase.", 1)
-_QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 2, "Epochs of the QAT phase.", 1)
+_QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 1, "Epochs of the QAT phase.", 1)
 _NUM_JOBS = flags.DEFINE_integer("num_jobs", 2, "Trainings at a time.", 1)
 _NUM_VERIFIED = flags.DEFINE_integer("num_verified", 64, "Pictures whose tensors are compared.", 1)
 
@@ -89,7 +89,7 @@ def _train_float(base: pathlib.Path, net: str, seed: int) -> None:
         f"--data_dir={_DATA_DIR.value}",
         f"--float_epochs={_FLOAT_EPOCHS.value}",
         "--qat_epochs=0",
-        "--batch_size=128",
+        "--batch_size=64",
         f"--seed={seed}",
         "--num_threads=1",
     ]
