@@ -2,25 +2,26 @@
 
 import dataclasses
 import os
+import platform
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from pipeline import flatbuffer
-from pipeline.errors import InputError, ModelError, UnsupportedOpError
-from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
-from pipeline.interpreter import guard
-from pipeline.interpreter.kernels import KERNELS, Kernel
-from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import ARITHMETICS, Arithmetic
+from pipeline.errors import InputError, UnsupportedOpError
+from pipeline.graph import Tensor
+from pipeline.interpreter.engines import ENGINES
+from pipeline.interpreter.program import Program
 from pipeline.quant_params import QuantParams
 
-_TARGETS = ("host",)
+# Ours -> the machine that is meant; "host" is this one.
+_TARGETS = {
+    "host": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "x86_64": "x86_64",
+    "arm64": "arm64",
+}
 _BACKENDS = ("auto", "numpy")
 _NUM_THREADS = (1,)
-# What a tensor may hold: the integer types that take whole bytes.
-_DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,17 +41,6 @@ class TensorDetails:
     shape: tuple[int, ...]
     dtype: np.dtype
     quantization: QuantParams | None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Step:
-    """One op, prepared."""
-
-    operator: Operator
-    kernel: Kernel
-    params: Any
-    inputs: tuple[Tensor | None, ...]
-    output: Tensor
 
 
 class Interpreter:
@@ -74,7 +64,7 @@ class Interpreter:
 
         Args:
           model: A .tflite model: its bytes, or a path.
-          kernels: The arithmetic whose bits to compute, a key of ARITHMETICS.
+          kernels: The engine whose bits to compute, a key of ENGINES.
           target: The machine whose bits to compute, where an arithmetic depends on it.
           backend: What computes; "numpy" is the readable specification, "auto" the quickest.
           num_threads: Threads to compute with.
@@ -86,16 +76,12 @@ class Interpreter:
           UnsupportedOpError: An op, a form of it, or an argument above is not supported.
           OSError: The file cannot be read.
         """
-        _check_choice("kernels", kernels, tuple(ARITHMETICS))
-        _check_choice("target", target, _TARGETS)
+        _check_choice("kernels", kernels, tuple(ENGINES))
+        _check_choice("target", target, tuple(_TARGETS))
         _check_choice("backend", backend, _BACKENDS)
         _check_choice("num_threads", num_threads, _NUM_THREADS)
         subgraph = flatbuffer.read(model).main
-        guard.check_graph(subgraph)
-        _check_ops(subgraph)
-        _check_dtypes(subgraph)
-        self._steps = [_prepare(op, subgraph, ARITHMETICS[kernels]) for op in subgraph.operators]
-        self._constants = {tensor.index: tensor.data for tensor in subgraph.tensors}
+        self._program = Program(subgraph, kernels, _TARGETS[target])
         self._keep_tensors = keep_tensors
         self._kept: dict[int, np.ndarray] = {}
         self.input_details = tuple(_details(subgraph.tensors[i]) for i in subgraph.inputs)
@@ -110,14 +96,10 @@ class Interpreter:
           NotIntegerOnlyError: A kernel took or made a float.
         """
         self._check_inputs(inputs)
-        values = dict(self._constants)
-        for details, value in zip(self.input_details, inputs, strict=True):
-            values[details.index] = np.array(value)
-        for step in self._steps:
-            values[step.output.index] = _evaluate(step, values)
+        values = self._program.run([np.array(value) for value in inputs])
         if self._keep_tensors:
-            self._kept = {index: value for index, value in values.items() if value is not None}
-        return tuple(_present(values, details.index).copy() for details in self.output_details)
+            self._kept = values
+        return tuple(values[details.index].copy() for details in self.output_details)
 
     def run_batch(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Returns the model's outputs for many inputs, one after the other along dimension 0.
@@ -154,6 +136,7 @@ class Interpreter:
 
     def reset(self) -> None:
         """Forgets everything of earlier runs, as if the model had just been loaded."""
+        self._program.reset()
         self._kept = {}
 
     def _check_count(self, inputs: Sequence[np.ndarray]) -> None:
@@ -197,73 +180,6 @@ def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None
         raise UnsupportedOpError(
             f"{name}={value!r} is not supported yet; needed one of {', '.join(map(repr, choices))}"
         )
-
-
-def _check_ops(subgraph: Subgraph) -> None:
-    unknown = [
-        f"op {op.index} {op.op} (output {', '.join(_names(subgraph, op.outputs))})"
-        for op in subgraph.operators
-        if op.is_custom or op.op not in KERNELS
-    ]
-    if unknown:
-        raise UnsupportedOpError(
-            f"the interpreter has no kernel for:\n  {chr(10).join(unknown)}\n"
-            f"It has kernels for {', '.join(KERNELS)}"
-        )
-
-
-def _check_dtypes(subgraph: Subgraph) -> None:
-    used = {*subgraph.inputs, *subgraph.outputs}
-    used |= {index for op in subgraph.operators for index in (*op.inputs, *op.outputs)} - {ABSENT}
-    for tensor in (subgraph.tensors[index] for index in sorted(used)):
-        if tensor.dtype not in _DTYPES:
-            raise UnsupportedOpError(
-                f"tensor {tensor.index} {tensor.name!r} is {tensor.dtype}; needed one of "
-                f"{', '.join(_DTYPES)}"
-            )
-
-
-def _names(subgraph: Subgraph, indices: Sequence[int]) -> list[str]:
-    return [repr(subgraph.tensors[index].name) for index in indices]
-
-
-def _prepare(operator: Operator, subgraph: Subgraph, arithmetic: Arithmetic) -> _Step:
-    context = OpContext(
-        operator=operator,
-        inputs=tuple(
-            None if index == ABSENT else subgraph.tensors[index] for index in operator.inputs
-        ),
-        outputs=tuple(subgraph.tensors[index] for index in operator.outputs),
-        arithmetic=arithmetic,
-    )
-    kernel = KERNELS[operator.op]
-    params = kernel.prepare(context)
-    guard.check_params(operator, params)
-    return _Step(operator, kernel, params, context.inputs, context.output)
-
-
-def _evaluate(step: _Step, values: dict[int, np.ndarray | None]) -> np.ndarray:
-    operands = [None if tensor is None else values[tensor.index] for tensor in step.inputs]
-    output = step.kernel.evaluate(step.params, *operands)
-    present = [tensor for tensor in step.inputs if tensor is not None]
-    guard.check_values(
-        step.operator,
-        [*present, step.output],
-        [*(_present(values, tensor.index) for tensor in present), output],
-    )
-    if output.shape != step.output.shape or output.dtype != step.output.dtype:
-        raise ModelError(
-            f"{step.operator.op} (op {step.operator.index}) computes {output.dtype}"
-            f"{list(output.shape)}, but its output {step.output.name!r} is declared "
-            f"{step.output.dtype}{list(step.output.shape)}"
-        )
-    return output
-
-
-def _present(values: dict[int, np.ndarray | None], index: int) -> np.ndarray:
-    value = values[index]
-    assert value is not None  # flatbuffer.read() refuses graphs that read what nothing wrote.
-    return value
 
 
 def _details(tensor: Tensor) -> TensorDetails:

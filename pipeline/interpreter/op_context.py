@@ -1,13 +1,14 @@
 """What prepare() sees of one op: its tensors and options, with the checks kernels share."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from pipeline.errors import ModelError, UnsupportedOpError
-from pipeline.graph import Operator, Tensor
-from pipeline.interpreter.requantize import Arithmetic
+from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
+from pipeline.interpreter.requantize import ARITHMETICS, Arithmetic
 from pipeline.quant_params import QuantParams
 
 _Option = TypeVar("_Option")
@@ -22,12 +23,29 @@ class OpContext:
       inputs: Its input tensors in order; None where an optional one was left out.
       outputs: Its output tensors in order.
       arithmetic: How the chosen engine rounds.
+      target: The machine whose bits to compute, "x86_64" or "arm64", where an engine depends on it.
+      intermediates: Tensors that carry scales only (LSTM, SVDF).
     """
 
     operator: Operator
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
     arithmetic: Arithmetic
+    target: str
+    intermediates: tuple[Tensor, ...] = ()
+
+    @classmethod
+    def of(cls, operator: Operator, subgraph: Subgraph, target: str) -> "OpContext":
+        """Returns an op as it stands in its subgraph, under the reference arithmetic."""
+        tensors = subgraph.tensors
+        return cls(
+            operator,
+            tuple(None if index == ABSENT else tensors[index] for index in operator.inputs),
+            tuple(tensors[index] for index in operator.outputs),
+            ARITHMETICS["reference"],
+            target,
+            tuple(tensors[index] for index in operator.intermediates),
+        )
 
     @property
     def where(self) -> str:
@@ -95,14 +113,27 @@ class OpContext:
         if not condition:
             raise UnsupportedOpError(f"{self.where}: {label}: needed {needed}, got {got}")
 
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The types of all inputs that are there, then of all outputs, in order."""
+        return tuple(tensor.dtype for tensor in (*self.inputs, *self.outputs) if tensor is not None)
+
     def require_dtypes(self, label: str, *dtypes: str) -> None:
-        """Checks the dtypes of all inputs that are there, then of all outputs, in order.
+        """Checks the types of all inputs that are there, then of all outputs, in order.
 
         Raises:
           UnsupportedOpError: They differ from `dtypes`.
         """
-        got = tuple(tensor.dtype for tensor in (*self.inputs, *self.outputs) if tensor is not None)
-        self.require(got == dtypes, label, f"types {', '.join(dtypes)}", ", ".join(got))
+        self.require_one_of(label, [dtypes])
+
+    def require_one_of(self, label: str, rows: Sequence[tuple[str, ...]]) -> None:
+        """Checks that `dtypes` is one of several rows of types.
+
+        Raises:
+          UnsupportedOpError: It is none of them.
+        """
+        needed = " or ".join(", ".join(row) for row in rows)
+        self.require(self.dtypes in rows, label, f"types {needed}", ", ".join(self.dtypes))
 
     def require_shape(self, label: str, shape: tuple[int, ...]) -> None:
         """Checks that the only output has the shape that its inputs imply.

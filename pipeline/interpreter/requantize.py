@@ -118,6 +118,35 @@ class DoublePrecision:
         return np.where(fits, result, fixed_point.INT32_MIN).astype(np.int32)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class HalfUp:
+    """Rounds twice: ties up in the high multiplication, then up again in the right shift.
+
+    Attributes:
+      significand: int32[channels], or a scalar for all of them.
+      shift: int32, same shape; positive is a left shift.
+    """
+
+    significand: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "HalfUp":
+        """Quantizes real multipliers (doubles, one per channel)."""
+        quantized = DoubleRounding.from_real(multipliers)
+        return cls(quantized.significand, quantized.shift)
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
+        left_shift = np.maximum(self.shift, 0).astype(np.int32)
+        right_shift = np.maximum(-self.shift, 0).astype(np.int64)
+        high = fixed_point.saturating_rounding_doubling_high_mul(
+            accumulator << left_shift, self.significand
+        ).astype(np.int64)
+        half = (np.int64(1) << right_shift) >> 1
+        return ((high + half) >> right_shift).astype(np.int32)
+
+
 @dataclasses.dataclass(frozen=True)
 class Arithmetic:
     """How one engine rounds.
@@ -126,6 +155,8 @@ class Arithmetic:
       convolution: Takes input scale, filter scales (one or one per channel) and output scale of
         CONV_2D or DEPTHWISE_CONV_2D.
       fully_connected: The same for FULLY_CONNECTED.
+      double_scales: Whether products of scales that TFLite rounds to float32 (in MUL, PRELU and
+        others) are computed in double.
       activation_bounds: Takes a fused activation's name, the output's scale, zero point and dtype;
         returns the smallest and the largest output code. KeyError for another activation.
     """
@@ -133,6 +164,7 @@ class Arithmetic:
     convolution: Callable[[float, Sequence[float], float], Requantizer]
     fully_connected: Callable[[float, Sequence[float], float], Requantizer]
     activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
+    double_scales: bool = False
 
 
 def _per_channel(values: Sequence[int], dtype: type[np.signedinteger] = np.int32) -> np.ndarray:
@@ -143,6 +175,12 @@ def _double_rounding(
     input_scale: float, filter_scales: Sequence[float], output_scale: float
 ) -> DoubleRounding:
     return DoubleRounding.from_real(
+        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
+    )
+
+
+def _half_up(input_scale: float, filter_scales: Sequence[float], output_scale: float) -> HalfUp:
+    return HalfUp.from_real(
         [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
     )
 
@@ -173,6 +211,17 @@ ARITHMETICS: dict[str, Arithmetic] = {
     "reference": Arithmetic(
         convolution=_double_rounding,
         fully_connected=_double_precision,
+        activation_bounds=_bounds_rounded_before_zero_point,
+    ),
+    "tflm": Arithmetic(
+        convolution=_double_rounding,
+        fully_connected=_double_rounding,
+        activation_bounds=_bounds_rounded_before_zero_point,
+        double_scales=True,
+    ),
+    "ruy": Arithmetic(
+        convolution=_half_up,
+        fully_connected=_half_up,
         activation_bounds=_bounds_rounded_before_zero_point,
     ),
 }

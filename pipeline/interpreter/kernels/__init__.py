@@ -1,10 +1,6 @@
 """The kernels: one op per file, each a contract, prepare() and evaluate(); KERNELS lists them."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
-
-import numpy as np
-
+from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels import (
     add,
     average_pool_2d,
@@ -25,26 +21,8 @@ from pipeline.interpreter.kernels import (
     squeeze,
     transpose,
 )
-from pipeline.interpreter.op_context import OpContext
 
-
-class Kernel(Protocol):
-    """What each module of this package offers."""
-
-    @property
-    def prepare(self) -> Callable[[OpContext], Any]:
-        """Checks the contract; returns a frozen dataclass of integers. Real scales stop here.
-
-        Raises ModelError for what no model may have, UnsupportedOpError for what breaks the
-        kernel's contract.
-        """
-        ...
-
-    @property
-    def evaluate(self) -> Callable[..., np.ndarray]:
-        """Takes what prepare() returned, then the op's inputs (None where left out)."""
-        ...
-
+__all__ = ["KERNELS", "Kernel"]
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,

@@ -1,6 +1,7 @@
-"""What the tests of all kernels share: random cases, and their comparison with BUILTIN_REF."""
+"""What the tests of all kernels share: random cases, and their comparison with a runtime."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import hypothesis
 import numpy as np
@@ -9,11 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline import flatbuffer
 from pipeline.errors import UnsupportedOpError
-from pipeline.graph import ABSENT
-from pipeline.interpreter import Interpreter
-from pipeline.interpreter.kernels import KERNELS
+from pipeline.interpreter import Interpreter, engines
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import ARITHMETICS
 from tests.pipeline.interpreter.integer_array import watch
 from tests.pipeline.interpreter.oracle import Oracle
 
@@ -38,23 +36,26 @@ class Case:
         return f"{graph.operators[0]}\n{tensors}\n{self.inputs}"
 
 
-def check(oracle: Oracle, case: Case) -> None:
-    """Compares our output with the oracle's, bit for bit; no step of ours may make a float."""
-    (expected,) = oracle.run(case.model, *case.inputs)
-    (actual,) = Interpreter(case.model).run(*case.inputs)
-    assert actual.dtype == expected.dtype
-    np.testing.assert_array_equal(actual, expected)
-    np.testing.assert_array_equal(evaluate_watched(case), expected)
+def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -> None:
+    """Compares our outputs with each engine's, bit for bit; no step of ours may make a float."""
+    for engine in engines:
+        expected = oracle.run(case.model, *case.inputs, kernels=engine)
+        actual = Interpreter(case.model, engine, "x86_64").run(*case.inputs)
+        watched = evaluate_watched(case, engine)
+        for ours, watched_ours, theirs in zip(actual, watched, expected, strict=True):
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs, engine)
+            np.testing.assert_array_equal(watched_ours, theirs, engine)
 
 
-def run(model: bytes, *inputs: object) -> list[object]:
-    """Returns the only output of a model as nested lists; inputs are lists of codes."""
-    interpreter = Interpreter(model)
+def run(model: bytes, *inputs: object, kernels: str = "reference") -> list[object]:
+    """Returns the first output of a model as nested lists; inputs are lists of codes."""
+    interpreter = Interpreter(model, kernels)
     arrays = [
         np.array(values, details.dtype)
         for values, details in zip(inputs, interpreter.input_details, strict=True)
     ]
-    (output,) = interpreter.run(*arrays)
+    output, *_ = interpreter.run(*arrays)
     return output.tolist()
 
 
@@ -64,23 +65,19 @@ def refuses(label: str, model: bytes) -> None:
         Interpreter(model)
 
 
-def evaluate_watched(case: Case) -> np.ndarray:
-    """Runs the kernel alone, every array watched for floats."""
+def evaluate_watched(case: Case, engine: str) -> tuple[np.ndarray, ...]:
+    """Runs the kernel alone, every array watched for floats; returns its outputs."""
     graph = flatbuffer.read(case.model).main
     op = graph.operators[0]
-    context = OpContext(
-        op,
-        tuple(None if index == ABSENT else graph.tensors[index] for index in op.inputs),
-        tuple(graph.tensors[index] for index in op.outputs),
-        ARITHMETICS["reference"],
-    )
+    kernel, context = engines.choose(engine, OpContext.of(op, graph, "x86_64"))
     given = iter(case.inputs)
     operands = [
         None if tensor is None else watch(next(given) if tensor.data is None else tensor.data)
         for tensor in context.inputs
     ]
-    kernel = KERNELS[op.op]
-    return kernel.evaluate(kernel.prepare(context), *operands)
+    result = kernel.evaluate(kernel.prepare(context), *operands)
+    results = result if isinstance(result, tuple) else (result,)
+    return results[: len(context.outputs)]
 
 
 def generators() -> st.SearchStrategy[np.random.Generator]:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import NotIntegerOnlyError
 from pipeline.graph import Operator, Tensor
 from pipeline.interpreter import Interpreter, guard
-from pipeline.interpreter.kernels import KERNELS, Kernel, relu
+from pipeline.interpreter.kernels import KERNELS, relu
 from pipeline.interpreter.rescale import Params
 from tests.pipeline.interpreter import integer_array
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -64,8 +64,7 @@ def test_a_model_with_floats_is_refused_with_op_tensor_and_layer(dtype: str) -> 
 
 
 def _replace(monkeypatch: pytest.MonkeyPatch, kernel: type) -> None:
-    replaced: dict[str, Kernel] = {"RELU": kernel}  # pyright: ignore[reportAssignmentType]
-    monkeypatch.setattr("pipeline.interpreter.interpreter.KERNELS", KERNELS | replaced)
+    monkeypatch.setitem(KERNELS, "RELU", kernel)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_kernel_that_returns_floats_is_caught_at_run_time(

@@ -23,10 +23,14 @@ class Operand:
     dtype: str = "int8"
     data: np.ndarray | None = None
     axis: int | None = None
+    is_variable: bool = False
 
     def tensor(self, index: int, name: str) -> Tensor:
         """Returns the tensor at a place in a graph."""
-        return Tensor(index, name, self.shape, self.dtype, self._quantization(), self.data)
+        return Tensor(
+            *(index, name, self.shape, self.dtype, self._quantization(), self.data),
+            is_variable=self.is_variable,
+        )
 
     def _quantization(self) -> QuantParams | None:
         if self.scale is None:
@@ -49,27 +53,45 @@ def integers(*values: object, dtype: str = "int32") -> Operand:
     return constant(np.array(values[0] if len(values) == 1 else values, dtype))
 
 
-def model(op: str, inputs: Sequence[Operand | None], output: Operand, **options: object) -> bytes:
-    """Returns a model; its inputs are the op's inputs that are no constants."""
+def model(
+    op: str,
+    inputs: Sequence[Operand | None],
+    output: Operand | Sequence[Operand],
+    *,
+    intermediates: Sequence[Operand] = (),
+    version: int = 1,
+    **options: object,
+) -> bytes:
+    """Returns a model; its inputs are the op's inputs that are neither constants nor variables."""
+    outputs = [output] if isinstance(output, Operand) else list(output)
     present = [operand for operand in inputs if operand is not None]
-    tensors = [
-        operand.tensor(index, f"model/layer/input{index}") for index, operand in enumerate(present)
-    ]
-    tensors.append(output.tensor(len(present), "model/layer/output"))
+    names = [f"input{index}" for index in range(len(present))]
+    names += ["output"] + [f"output{index}" for index in range(1, len(outputs))]
+    names += [f"intermediate{index}" for index in range(len(intermediates))]
+    operands = [*present, *outputs, *intermediates]
     places = iter(range(len(present)))
+    first_output, first_intermediate = len(present), len(present) + len(outputs)
     subgraph = Subgraph(
         name="main",
-        tensors=tuple(tensors),
-        inputs=tuple(i for i, operand in enumerate(present) if operand.data is None),
-        outputs=(len(present),),
+        tensors=tuple(
+            operand.tensor(index, f"model/layer/{name}")
+            for index, (operand, name) in enumerate(zip(operands, names, strict=True))
+        ),
+        inputs=tuple(
+            index
+            for index, operand in enumerate(present)
+            if operand.data is None and not operand.is_variable
+        ),
+        outputs=tuple(range(first_output, first_intermediate)),
         operators=(
             Operator(
                 index=0,
                 op=op,
-                version=1,
+                version=version,
                 inputs=tuple(ABSENT if operand is None else next(places) for operand in inputs),
-                outputs=(len(present),),
+                outputs=tuple(range(first_output, first_intermediate)),
                 options=options,
+                intermediates=tuple(range(first_intermediate, len(operands))),
             ),
         ),
     )

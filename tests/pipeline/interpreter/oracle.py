@@ -1,4 +1,4 @@
-"""TFLite's BUILTIN_REF in one child process that serves a whole test session.
+"""TFLite's and tflite-micro's kernels in one child process that serves a whole test session.
 
 A kernel of the runtime can end its process; then the case is an error and the next one gets a new
 process. Frames are pickles: both ends are this file.
@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -27,15 +27,23 @@ class Oracle:
         """Starts nothing yet."""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, model: bytes, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Returns the model's outputs."""
-        return self._ask((model, inputs, None))
+    def run(
+        self, model: bytes, *inputs: np.ndarray, kernels: str = "reference"
+    ) -> tuple[np.ndarray, ...]:
+        """Returns the model's outputs under "reference", "ruy", "xnnpack" or "tflm"."""
+        return self._ask((model, inputs, None, kernels))
+
+    def steps(
+        self, model: bytes, *inputs: Sequence[np.ndarray], kernels: str = "reference"
+    ) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Returns the outputs of runs one after the other, for models with state."""
+        return self._ask((model, inputs, "steps", kernels))
 
     def tensors(
         self, model: bytes, indices: Sequence[int], *inputs: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """Returns the values of tensors, intermediate ones included."""
-        return self._ask((model, inputs, tuple(indices)))
+        """Returns the values of tensors under BUILTIN_REF, intermediate ones included."""
+        return self._ask((model, inputs, tuple(indices), "reference"))
 
     def close(self) -> None:
         """Ends the child process."""
@@ -44,7 +52,7 @@ class Oracle:
             self._process.communicate()
             self._process = None
 
-    def _ask(self, request: object) -> tuple[np.ndarray, ...]:
+    def _ask(self, request: object) -> Any:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.pipeline.interpreter.oracle"],
@@ -69,21 +77,32 @@ class Oracle:
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    from pipeline import errors, litert
+    from pipeline import errors
 
     while True:
         try:
-            model, inputs, indices = pickle.load(requests)
+            model, inputs, wanted, kernels = pickle.load(requests)
         except EOFError:
             return
         try:
-            runtime = litert.Litert(model, "reference", keep_tensors=indices is not None)
-            outputs = runtime.run(*inputs)
-            reply = outputs if indices is None else tuple(runtime.tensor(i) for i in indices)
+            reply = _answer(model, inputs, wanted, kernels)
         except errors.IntonlyError as error:
             reply = str(error)
         pickle.dump(reply, replies)
         replies.flush()
+
+
+def _answer(model: bytes, inputs: Any, wanted: Any, kernels: str) -> Any:
+    from pipeline import litert, tflite_micro
+
+    if kernels == "tflm":
+        runtime = tflite_micro.TfliteMicro(model)
+    else:
+        runtime = litert.Litert(model, kernels, keep_tensors=isinstance(wanted, tuple))
+    if wanted == "steps":
+        return tuple(runtime.run(*step) for step in inputs)
+    outputs = runtime.run(*inputs)
+    return outputs if wanted is None else tuple(runtime.tensor(index) for index in wanted)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Which kernel computes an op, for each engine whose bits can be asked for.
+
+An engine is a stack of layers. The first layer that has a kernel for the op, and whose kernel takes
+this very op, computes it: XNNPACK's delegate lies above TFLite's builtin optimized kernels, and
+those above the reference kernels, as in the runtime.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from pipeline.errors import UnsupportedOpError
+from pipeline.interpreter.kernels import KERNELS, Kernel, ruy, tflm, xnnpack
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.requantize import ARITHMETICS, Arithmetic
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Kernels under one arithmetic. A kernel with `takes(context)` may leave an op to the next."""
+
+    arithmetic: Arithmetic
+    kernels: Mapping[str, Kernel]
+
+
+ENGINES: dict[str, tuple[Layer, ...]] = {
+    # TFLite BUILTIN_REF.
+    "reference": (Layer(ARITHMETICS["reference"], KERNELS),),
+    # tflite-micro.
+    "tflm": (
+        Layer(ARITHMETICS["tflm"], tflm.KERNELS),
+        Layer(ARITHMETICS["tflm"], KERNELS),
+    ),
+    # TFLite's builtin optimized kernels, no delegate.
+    "ruy": (
+        Layer(ARITHMETICS["ruy"], ruy.KERNELS),
+        Layer(ARITHMETICS["ruy"], KERNELS),
+    ),
+    # TFLite's default delegate on Android, and what it leaves to the builtin optimized kernels.
+    "xnnpack": (
+        Layer(ARITHMETICS["ruy"], xnnpack.KERNELS),
+        Layer(ARITHMETICS["ruy"], ruy.KERNELS),
+        Layer(ARITHMETICS["ruy"], KERNELS),
+    ),
+}
+
+
+def choose(engine: str, context: OpContext) -> tuple[Kernel, OpContext]:
+    """Returns the kernel that computes an op, and the op under that kernel's arithmetic.
+
+    Raises:
+      UnsupportedOpError: No layer has a kernel for the op.
+    """
+    for layer in ENGINES[engine]:
+        kernel = layer.kernels.get(context.operator.op)
+        layered = dataclasses.replace(context, arithmetic=layer.arithmetic)
+        if kernel is not None and (not hasattr(kernel, "takes") or kernel.takes(layered)):
+            return kernel, layered
+    raise UnsupportedOpError(f"{context.where}: no kernel of engine {engine!r} takes this op")

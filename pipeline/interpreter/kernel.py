@@ -1,0 +1,34 @@
+"""What a kernel is: a module of one op."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.interpreter.op_context import OpContext
+
+
+class Kernel(Protocol):
+    """What a kernel's module offers.
+
+    A module of ruy, tflm or xnnpack may also have `takes(context) -> bool`, which says whether the
+    engine computes this very op so; without it, it takes all.
+    """
+
+    @property
+    def prepare(self) -> Callable[[OpContext], Any]:
+        """Checks the contract; returns a frozen dataclass of integers. Real scales stop here.
+
+        Raises ModelError for what no model may have, UnsupportedOpError for what breaks the
+        kernel's contract.
+        """
+        ...
+
+    @property
+    def evaluate(self) -> Callable[..., np.ndarray | tuple[np.ndarray, ...]]:
+        """Takes what prepare() returned, then the op's inputs (None where left out).
+
+        Returns the output, or a tuple of all outputs followed by the new value of each input that
+        is a variable (Tensor.is_variable), in order.
+        """
+        ...
