@@ -4,6 +4,7 @@ Requests and replies are frames on the child's standard input and output: 8 byte
 byte first, then an .npz archive without pickles. The first request holds the model.
 """
 
+import importlib
 import io
 import json
 import os
@@ -19,14 +20,13 @@ from typing import IO, Literal, Protocol
 
 import numpy as np
 
-from pipeline import errors, litert
-from pipeline.interpreter import Interpreter
+from pipeline import errors
 
 _Arrays = Mapping[str, np.ndarray]
 _LENGTH = struct.Struct("<Q")
 _LAST_WORDS_BYTES = 2000
 
-EngineName = Literal["interpreter", "litert"]
+EngineName = Literal["interpreter", "litert", "tflite_micro"]
 
 
 class Engine(Protocol):
@@ -37,7 +37,12 @@ class Engine(Protocol):
     def reset(self) -> None: ...
 
 
-_ENGINES = {"interpreter": Interpreter, "litert": litert.Litert}
+# Module and class, imported in the child alone.
+_ENGINES: dict[str, tuple[str, str]] = {
+    "interpreter": ("pipeline.interpreter", "Interpreter"),
+    "litert": ("pipeline.litert", "Litert"),
+    "tflite_micro": ("pipeline.tflite_micro", "TfliteMicro"),
+}
 
 
 class EngineProcess:
@@ -55,9 +60,9 @@ class EngineProcess:
 
         Args:
           model: Content of a .tflite file.
-          engine: "interpreter" (ours) or "litert".
+          engine: "interpreter" (ours), "litert" or "tflite_micro".
           name: What messages call the model; a path, usually.
-          **options: Keyword arguments of Interpreter or Litert, such as kernels.
+          **options: Keyword arguments of the engine's class, such as kernels.
 
         Raises:
           ModelError: The engine refuses the model, or the process died of it.
@@ -84,26 +89,29 @@ class EngineProcess:
             self.close()
             raise
 
-    def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+    def run(self, *inputs: np.ndarray, keep_state: bool = False) -> tuple[np.ndarray, ...]:
         """Runs the model once for each entry along the leading axis of the inputs.
 
         Args:
           *inputs: In graph order, each [N, *shape of the model's input].
+          keep_state: Let each run begin with the state that the last one left.
 
         Returns:
-          The outputs in graph order, each [N, *shape of the model's output]. State is reset
-          before each run.
+          The outputs in graph order, each [N, *shape of the model's output].
 
         Raises:
           InputError: The inputs do not fit the model.
           ModelError: The engine cannot run the model, or the process died of it.
         """
-        reply = self._call(_stacks(inputs))
+        reply = self._call({**_stacks(inputs), "keep_state": np.array(keep_state)})
         return tuple(reply[str(position)] for position in range(len(reply)))
 
-    def run_tensors(self, indices: Sequence[int], *inputs: np.ndarray) -> dict[int, np.ndarray]:
+    def run_tensors(
+        self, indices: Sequence[int], *inputs: np.ndarray, keep_state: bool = False
+    ) -> dict[int, np.ndarray]:
         """As run(), but returns the tensors of these indices, each [N, *shape]."""
-        reply = self._call({**_stacks(inputs), "tensors": np.array(indices, np.int64)})
+        request = {"keep_state": np.array(keep_state), "tensors": np.array(indices, np.int64)}
+        reply = self._call({**_stacks(inputs), **request})
         return {index: reply[str(position)] for position, index in enumerate(indices)}
 
     def close(self) -> None:
@@ -204,14 +212,16 @@ def _serve() -> None:
 
 def _load(request: _Arrays) -> Engine:
     options = json.loads(str(request["options"]))
-    return _ENGINES[str(request["engine"])](request["model"].tobytes(), **options)
+    module, name = _ENGINES[str(request["engine"])]
+    return getattr(importlib.import_module(module), name)(request["model"].tobytes(), **options)
 
 
 def _run(engine: Engine, request: _Arrays) -> dict[str, np.ndarray]:
     inputs = [request[key] for key in sorted((k for k in request if k.isdigit()), key=int)]
     results: list[Sequence[np.ndarray]] = []
     for example in zip(*inputs, strict=True):
-        engine.reset()
+        if not request["keep_state"]:
+            engine.reset()
         outputs = engine.run(*example)
         if "tensors" in request:
             outputs = [engine.tensor(int(index)) for index in request["tensors"]]

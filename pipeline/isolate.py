@@ -1,4 +1,4 @@
-"""One op cut out of a graph, as a model of its own."""
+"""Graphs cut and opened for comparison: one op as a model of its own, every tensor an output."""
 
 import dataclasses
 
@@ -45,3 +45,14 @@ def one_op(graph: Graph, op: Operator) -> Graph:
         ),
     )
     return Graph(subgraphs=(subgraph,))
+
+
+def expose_all(graph: Graph) -> Graph:
+    """Returns the model with every op's outputs as its outputs, in order of execution.
+
+    Delegates do not tell intermediate values otherwise. Signatures are left out.
+    """
+    main = graph.main
+    outputs = tuple(index for op in main.operators for index in op.outputs)
+    opened = dataclasses.replace(main, outputs=outputs)
+    return dataclasses.replace(graph, subgraphs=(opened, *graph.subgraphs[1:]), signatures=())

@@ -59,7 +59,7 @@ class TfliteMicro:
 
     def tensor(self, index: int) -> np.ndarray:
         """Returns a copy of a tensor's value after run()."""
-        return np.array(self._interpreter.GetTensor(index, 0))
+        return np.array(self._interpreter.GetTensor(index, 0)["tensor_data"])
 
     def reset(self) -> None:
         """Sets variable tensors back to zero."""

@@ -1,8 +1,9 @@
-"""Our interpreter against TFLite, tensor by tensor: where do they part first, and why?
+"""Our interpreter against a runtime, tensor by tensor: where do they part first, and why?
 
-Both run the same bytes on the same inputs. Where an op's inputs differ already, the op is run once
-more, alone, on TFLite's own values of its inputs: so each op answers for itself, and what it only
-passes on is told from what it adds.
+Both run the same model on the same inputs, in order and without a reset, so that state is compared
+too. Where an op's inputs differ already, the op is run once more, alone, on the runtime's own
+values of its inputs: so each op answers for itself, and what it only passes on is told from what it
+adds.
 """
 
 import dataclasses
@@ -14,12 +15,34 @@ from typing import Literal
 import numpy as np
 
 from pipeline import errors, flatbuffer, isolate, tensor_names
-from pipeline.engine_process import EngineProcess
-from pipeline.graph import Graph, Operator
+from pipeline.engine_process import EngineName, EngineProcess
+from pipeline.graph import ABSENT, Graph, Operator
 from pipeline.interpreter import Interpreter
 
-# The engine whose bits each of our arithmetics promises.
-_ORACLES = {"reference": "TFLite BUILTIN_REF"}
+
+@dataclasses.dataclass(frozen=True)
+class _Oracle:
+    """The runtime whose bits one of our engines promises.
+
+    Attributes:
+      name: What reports call it.
+      engine: How to run it.
+      distribution: The package that has it.
+      keeps_tensors: Whether it tells intermediate values; else they are made outputs.
+    """
+
+    name: str
+    engine: EngineName
+    distribution: str
+    keeps_tensors: bool = True
+
+
+_ORACLES = {
+    "reference": _Oracle("TFLite BUILTIN_REF", "litert", "ai-edge-litert"),
+    "ruy": _Oracle("TFLite builtin kernels, no delegate", "litert", "ai-edge-litert"),
+    "xnnpack": _Oracle("TFLite with XNNPACK", "litert", "ai-edge-litert", keeps_tensors=False),
+    "tflm": _Oracle("tflite-micro", "tflite_micro", "tflite-micro"),
+}
 
 # Why a tensor differs. "kernel ...": the op gives other results on equal inputs, by 1 (rounding) or
 # by more (semantics). "upstream": it only passes on a difference of its inputs.
@@ -129,6 +152,21 @@ class Verification:
         )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reproduction:
+    """The smallest model that shows a difference.
+
+    Attributes:
+      model: One op, as a .tflite file.
+      inputs: Its inputs.
+      expected: What the runtime gives.
+    """
+
+    model: bytes
+    inputs: tuple[np.ndarray, ...]
+    expected: tuple[np.ndarray, ...]
+
+
 def compare(
     model: bytes,
     *inputs: np.ndarray,
@@ -137,25 +175,23 @@ def compare(
     name: str = "model",
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda items, _: items,
 ) -> Verification:
-    """Runs `model` with our interpreter and with TFLite, and compares every computed tensor.
+    """Runs `model` with our interpreter and with a runtime, and compares every computed tensor.
 
     Args:
       model: Content of a .tflite file.
       *inputs: In graph order, each [N, *shape of the model's input].
-      kernels: Our arithmetic; "reference" is compared with BUILTIN_REF.
+      kernels: Our engine, which names the runtime to compare with.
       target: See Interpreter.
       name: What messages call the model.
       progress: Wraps the sequence of examples, whose length it is told, to show how far it is.
 
     Raises:
-      UnsupportedOpError: Our interpreter does not know an op, or no oracle answers for `kernels`.
-      ModelError: The model is malformed, or TFLite refuses it or dies of it.
+      UnsupportedOpError: Our interpreter does not know an op, or no runtime here answers for
+        `kernels` and `target`.
+      ModelError: The model is malformed, or the runtime refuses it or dies of it.
       InputError: The inputs do not fit the model.
     """
-    if kernels not in _ORACLES:
-        raise errors.UnsupportedOpError(
-            f"needed kernels among {', '.join(_ORACLES)} to compare with TFLite, got {kernels!r}"
-        )
+    oracle = _oracle(kernels, target)
     graph = flatbuffer.read(model)
     if len(inputs) != len(graph.main.inputs):
         raise errors.InputError(
@@ -164,19 +200,19 @@ def compare(
     interpreter = Interpreter(model, kernels=kernels, target=target, keep_tensors=True)
     comparison = _Comparison(graph, lambda part: Interpreter(part, kernels=kernels, target=target))
     computed = [index for op in graph.main.operators for index in op.outputs]
-    with EngineProcess(model, "litert", name=name, kernels=kernels, keep_tensors=True) as oracle:
+    with _process(oracle, graph, model, name, kernels) as process:
         for example in progress(range(len(inputs[0])), len(inputs[0])):
             given = [stack[example] for stack in inputs]
             known = dict(zip(graph.main.inputs, given, strict=True))
-            stacks = oracle.run_tensors(computed, *(value[np.newaxis] for value in given))
+            expected = _expected(oracle, process, computed, given)
             interpreter.run(*given)
             comparison.add(
                 example,
-                expected=known | {index: stack[0] for index, stack in stacks.items()},
+                expected=known | expected,
                 actual=known | {index: interpreter.tensor(index) for index in computed},
             )
     return Verification(
-        oracle=_oracle_name(kernels),
+        oracle=_version(oracle),
         kernels=kernels,
         target=target,
         num_examples=len(inputs[0]),
@@ -185,9 +221,81 @@ def compare(
     )
 
 
-def _oracle_name(kernels: str) -> str:
-    version = importlib.metadata.version("ai-edge-litert")
-    return f"{_ORACLES[kernels]} (ai-edge-litert {version}, {platform.machine()})"
+def minimize(
+    model: bytes, verification: Verification, *inputs: np.ndarray, name: str = "model"
+) -> Reproduction:
+    """Returns the first op that differs of itself, with the inputs on which it does.
+
+    Args:
+      model: The model of the verification.
+      verification: From compare(), not exact.
+      *inputs: Those of compare().
+      name: What messages call the model.
+
+    Raises:
+      UnsupportedOpError: The op has state, so that it does not stand alone.
+      ModelError: The runtime refuses the model or dies of it.
+    """
+    graph = flatbuffer.read(model)
+    first = verification.first_divergent
+    if first is None or first.first_difference is None:
+        raise ValueError("needed a verification with a difference")
+    op = graph.main.operators[first.op_index]
+    if _has_state(graph, op):
+        raise errors.UnsupportedOpError(
+            f"{name}: op {op.index} {op.op} has state and does not stand alone; no model is cut out"
+        )
+    oracle = _ORACLES[verification.kernels]
+    computed = [index for each in graph.main.operators for index in each.outputs]
+    values: dict[int, np.ndarray] = {}
+    with _process(oracle, graph, model, name, verification.kernels) as process:
+        for example in range(first.first_difference.example + 1):
+            given = [stack[example] for stack in inputs]
+            values = _expected(oracle, process, computed, given)
+            values |= dict(zip(graph.main.inputs, given, strict=True))
+    return Reproduction(
+        model=flatbuffer.write(isolate.one_op(graph, op)),
+        inputs=tuple(values[index] for index in isolate.operands(graph, op)),
+        expected=tuple(values[index] for index in op.outputs),
+    )
+
+
+def _oracle(kernels: str, target: str) -> _Oracle:
+    if kernels not in _ORACLES:
+        raise errors.UnsupportedOpError(
+            f"needed kernels among {', '.join(_ORACLES)} to compare with a runtime, got {kernels!r}"
+        )
+    here = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    if target not in ("host", here):
+        raise errors.UnsupportedOpError(
+            f"target {target!r} cannot be compared with a runtime on {here}; leave --target out"
+        )
+    return _ORACLES[kernels]
+
+
+def _process(oracle: _Oracle, graph: Graph, model: bytes, name: str, kernels: str) -> EngineProcess:
+    options = {"kernels": kernels} if oracle.engine == "litert" else {}
+    if oracle.keeps_tensors:
+        return EngineProcess(model, oracle.engine, name=name, keep_tensors=True, **options)
+    exposed = flatbuffer.write(isolate.expose_all(graph))
+    return EngineProcess(exposed, oracle.engine, name=name, **options)
+
+
+def _expected(
+    oracle: _Oracle, process: EngineProcess, computed: list[int], given: list[np.ndarray]
+) -> dict[int, np.ndarray]:
+    """Returns the runtime's value of each computed tensor, by index."""
+    stacked = [value[np.newaxis] for value in given]
+    if oracle.keeps_tensors:
+        stacks = process.run_tensors(computed, *stacked, keep_state=True)
+    else:
+        stacks = dict(zip(computed, process.run(*stacked, keep_state=True), strict=True))
+    return {index: stack[0] for index, stack in stacks.items()}
+
+
+def _version(oracle: _Oracle) -> str:
+    version = importlib.metadata.version(oracle.distribution)
+    return f"{oracle.name} ({oracle.distribution} {version}, {platform.machine()})"
 
 
 @dataclasses.dataclass
@@ -241,7 +349,7 @@ class _Comparison:
         """Counts one example: values of every input and computed tensor, by index."""
         differing: set[int] = set()
         for op in self._graph.main.operators:
-            passed_on = not differing.isdisjoint(op.inputs)
+            passed_on = not differing.isdisjoint(op.inputs) and not _has_state(self._graph, op)
             own = self._run_isolated(op, expected) if passed_on else actual
             for index in op.outputs:
                 self._check_form(index, expected[index], actual[index])
@@ -286,8 +394,13 @@ class _Comparison:
         if needed != got:
             name = self._graph.main.tensors[index].name
             raise errors.ModelError(
-                f"tensor {index} {name!r}: TFLite gives {needed}, our interpreter {got}"
+                f"tensor {index} {name!r}: the runtime gives {needed}, our interpreter {got}"
             )
+
+
+def _has_state(graph: Graph, op: Operator) -> bool:
+    tensors = graph.main.tensors
+    return any(tensors[index].is_variable for index in op.inputs if index != ABSENT)
 
 
 def _max_abs(expected: np.ndarray, actual: np.ndarray) -> int | float:

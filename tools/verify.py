@@ -1,4 +1,4 @@
-"""Compares every tensor of a model with TFLite's reference kernels, bit for bit.
+"""Compares every tensor of a model with the runtime of --kernels, bit for bit.
 
   python -m tools.verify --model=M.tflite [--run_dir=out/run]
 
@@ -15,7 +15,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import data, evaluate, flatbuffer, report, verify
+from pipeline import data, evaluate, files, flatbuffer, report, verify
 from pipeline.errors import InputError
 from pipeline.quant_params import QUANTIZED_LIMITS
 from pipeline.run_dir import RunDir
@@ -23,12 +23,17 @@ from tools import cli, held_out
 
 _MODEL = flags.DEFINE_string("model", None, "The .tflite model.", required=True)
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run that the model was converted from.")
-_KERNELS = flags.DEFINE_string("kernels", "reference", "Whose arithmetic to predict.")
+_KERNELS = flags.DEFINE_string(
+    "kernels", "reference", "Whose bits to predict: reference, ruy, xnnpack or tflm."
+)
 _TARGET = flags.DEFINE_string("target", "host", "The machine to predict it for.")
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 16, "Inputs to compare.", 1)
 _DATASET = flags.DEFINE_string("dataset", None, "Real inputs; default: the run's data set.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder or zip of the data set.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of random inputs, where there is no data set.", 0)
+_MINIMIZE = flags.DEFINE_string(
+    "minimize", None, "Folder to write the first op that differs to, as a model with its inputs."
+)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the comparison as JSON.")
 
 _EXIT_DIFFERS = 1
@@ -41,7 +46,7 @@ def main() -> int:
     inputs = _inputs(model, run_dir)
     verification = verify.compare(
         model,
-        *(stack[:, np.newaxis] for stack in inputs),
+        *inputs,
         kernels=_KERNELS.value,
         target=_TARGET.value,
         name=_MODEL.value,
@@ -51,18 +56,23 @@ def main() -> int:
     good = verification.is_exact
     results = {"is_exact": good, "reason": verification.reason, "verification": verification}
     if run_dir is not None:
-        fidelity = _fidelity(model, run_dir, inputs[0])
+        fidelity = _fidelity(model, run_dir, inputs[0][:, 0])
         results |= {"fidelity": fidelity, "fidelity_holds": fidelity.holds()}
         _print_layers(fidelity)
         good = good and fidelity.holds()
     if _REPORT.value:
         report.write(_REPORT.value, "verify", results, inputs=[_MODEL.value], seed=_SEED.value)
     print(verification.reason)
+    if _MINIMIZE.value and not verification.is_exact:
+        _write_reproduction(
+            pathlib.Path(_MINIMIZE.value),
+            verify.minimize(model, verification, *inputs, name=_MODEL.value),
+        )
     return 0 if good else _EXIT_DIFFERS
 
 
 def _inputs(model: bytes, run_dir: RunDir | None) -> list[np.ndarray]:
-    """Returns a stack of examples for each input of the model, without its batch dimension."""
+    """Returns [N, *shape] for each input of the model."""
     if run_dir is None and _DATASET.value is None:
         return _random_inputs(model)
     tensor = evaluate.input_tensor(model)
@@ -71,7 +81,7 @@ def _inputs(model: bytes, run_dir: RunDir | None) -> list[np.ndarray]:
     else:
         spec, dataset = held_out.of_model(tensor, _DATASET.value, _DATA_DIR.value)
     pixels, _ = data.eval_pixels(dataset, min(_NUM_INPUTS.value, dataset.num_eval))
-    return [evaluate.model_inputs(tensor, spec, pixels)]
+    return [evaluate.model_inputs(tensor, spec, pixels)[:, np.newaxis]]
 
 
 def _random_inputs(model: bytes) -> list[np.ndarray]:
@@ -79,13 +89,10 @@ def _random_inputs(model: bytes) -> list[np.ndarray]:
     rng = np.random.default_rng(_SEED.value)
     stacks = []
     for tensor in (graph.tensors[index] for index in graph.inputs):
-        if tensor.dtype not in QUANTIZED_LIMITS or tensor.shape[:1] != (1,):
-            raise InputError(
-                f"input {tensor.name!r}: needed integers with batch size 1, got "
-                f"{tensor.dtype}{list(tensor.shape)}"
-            )
+        if tensor.dtype not in QUANTIZED_LIMITS:
+            raise InputError(f"input {tensor.name!r}: needed integers, got {tensor.dtype}")
         low, high = QUANTIZED_LIMITS[tensor.dtype]
-        size = (_NUM_INPUTS.value, *tensor.shape[1:])
+        size = (_NUM_INPUTS.value, *tensor.shape)
         stacks.append(rng.integers(low, high, size, tensor.dtype, endpoint=True))
     return stacks
 
@@ -94,6 +101,15 @@ def _fidelity(model: bytes, run_dir: RunDir, codes: np.ndarray):
     from pipeline import fidelity, qat  # here: they import TensorFlow
 
     return fidelity.compare(model, qat.load(run_dir.qat_model), codes)
+
+
+def _write_reproduction(folder: pathlib.Path, reproduction: verify.Reproduction) -> None:
+    files.write_bytes(folder / "model.tflite", reproduction.model)
+    for kind, values in (("input", reproduction.inputs), ("expected", reproduction.expected)):
+        for position, value in enumerate(values):
+            with files.replacing(folder / f"{kind}{position}.npy") as path:
+                np.save(path, value)
+    print(f"{folder}: that op alone, with the inputs on which it differs and what was expected")
 
 
 def _print_tensors(verification: verify.Verification) -> None:

@@ -118,7 +118,14 @@ def test_progress_sees_every_example(net):
 
 def test_unknown_arithmetic_is_refused(net):
     with pytest.raises(UnsupportedOpError, match="reference"):
-        verify.compare(net, _CODES, kernels="ruy")
+        verify.compare(net, _CODES, kernels="gemmlowp")
+
+
+@pytest.mark.parametrize("kernels", ["ruy", "xnnpack", "tflm"])
+def test_other_engines_are_compared_with_their_own_runtime(net, kernels):
+    result = verify.compare(net, _CODES, kernels=kernels)
+    assert result.is_exact, result.reason
+    assert [match.op for match in result.tensors] == ["FULLY_CONNECTED", "RELU", "ADD"]
 
 
 @pytest.mark.parametrize("inputs", [[], [_CODES, _CODES], [_CODES[:, :, :3]]])

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from pipeline.interpreter import Interpreter
 from tests.conftest import REPO
 from tests.pipeline.interpreter.one_op import Operand, constant, model
 
@@ -47,9 +48,10 @@ def test_real_pictures(run_tool, net):
 
 
 def test_difference_is_a_verdict_with_a_reason(net, tmp_path):
-    report = tmp_path / "report.json"
+    report, folder = tmp_path / "report.json", tmp_path / "minimal"
+    arguments = (f"--model={net}", f"--report={report}", f"--minimize={folder}")
     done = subprocess.run(
-        [sys.executable, "-c", _WRONG_RELU, f"--model={net}", f"--report={report}"],
+        [sys.executable, "-c", _WRONG_RELU, *arguments],
         cwd=REPO,
         capture_output=True,
         text=True,
@@ -61,6 +63,16 @@ def test_difference_is_a_verdict_with_a_reason(net, tmp_path):
     results = json.loads(report.read_text())["results"]
     assert not results["is_exact"]
     assert results["verification"]["tensors"][0]["first_difference"]["position"] == 0
+    codes, expected = np.load(folder / "input0.npy"), np.load(folder / "expected0.npy")
+    (actual,) = Interpreter(folder / "model.tflite").run(codes)
+    np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("kernels", ["ruy", "xnnpack", "tflm"])
+def test_other_engines(run_tool, net, kernels):
+    done = run_tool("verify", f"--model={net}", f"--kernels={kernels}", "--num_inputs=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 32 elements of 1 tensors equal" in done.stdout
 
 
 def test_float_model_is_not_good(run_tool, net):
@@ -76,7 +88,7 @@ def test_float_model_is_not_good(run_tool, net):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kernels=ruy"], "reference"),
+        (["--kernels=gemmlowp"], "reference"),
         (["--target=arm64"], "arm64"),
         (["--dataset=didgits"], "digits"),
         (["--num_inputs=0"], "num_inputs"),
