@@ -45,6 +45,8 @@ UNPROVED_OPS = frozenset(
 _OPERAND_DTYPES = frozenset({"int2", "int4", "int8", "uint8", "int16"})
 
 _INT32_MAX = 2**31 - 1
+# XNNPACK converts accumulators to float32, which holds integers up to here exactly.
+_FLOAT32_EXACT_MAX = 2**24
 # Requantization of int64 accumulators multiplies by 16 bits, which leaves 47 for the value
 # (MultiplyByQuantizedMultiplier(int64_t, ...) of tensorflow/lite/kernels/internal/common.cc).
 _INT64_ACCUMULATOR_MAX = 2**47 - 1
@@ -77,6 +79,11 @@ class AccumulatorBound:
     channel: int
     bound: int
     limit: int
+
+    @property
+    def is_exact_in_float32(self) -> bool:
+        """Whether XNNPACK's conversion to float32 never rounds an accumulator of this op."""
+        return self.bound <= _FLOAT32_EXACT_MAX
 
     @property
     def headroom_bits(self) -> float:

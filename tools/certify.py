@@ -50,6 +50,11 @@ def _print(certified: Certificate) -> None:
     print(f"ops: {counts}")
     if certified.accumulators:
         console.print(_accumulators(certified))
+        num_exact = sum(bound.is_exact_in_float32 for bound in certified.accumulators)
+        print(
+            f"accumulators that stay within 2**24, where XNNPACK's float32 is exact: {num_exact} "
+            f"of {len(certified.accumulators)}"
+        )
     if certified.unproved:
         print(f"accumulators not bounded here: {', '.join(certified.unproved)}")
     for kind, findings in (
