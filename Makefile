@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint format lock bench-accuracy bench-step-time clean
+.PHONY: help demo test test-ops lint format lock bench-accuracy bench-interpreter bench-step-time clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -21,6 +21,9 @@ demo: $(STAMP) ## Take a network the whole road on the embedded data set; result
 test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
+test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each op and type.
+	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
+
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,6 +39,9 @@ lock: ## Pin requirements.in for Python 3.10 to 3.13 (needs uv on the PATH).
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy
+
+bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
+	$(BIN)/python -m tools.bench_interpreter
 
 bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
 	$(BIN)/python -m tools.bench_step_time

@@ -9,7 +9,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from pipeline import finding, range_proof
+from pipeline import finding, float_edges, range_proof
 from pipeline.finding import Finding, Place
 from pipeline.graph import Graph, Operator, Subgraph, Tensor
 from pipeline.range_proof import AccumulatorBound
@@ -59,7 +59,8 @@ class Certificate:
 
     Attributes:
       float_ops: Ops between the edges with a tensor that is no integer.
-      boundary: Float inputs and outputs of the model, and the QUANTIZE and DEQUANTIZE there.
+      boundary: Float inputs and outputs of the model, and the QUANTIZE, DEQUANTIZE and
+        TFLite_Detection_PostProcess there.
       defects: Integer arithmetic that overflows, is refused by TFLite, or means nothing.
       warnings: What works, but is not as it should be.
       op_counts: How often each op occurs.
@@ -83,6 +84,11 @@ class Certificate:
         return not self.float_ops and not self.boundary
 
     @property
+    def needs_float_boundary(self) -> bool:
+        """Whether all floats are at the edges, so that allow_float_boundary lets the model run."""
+        return not self.float_ops and bool(self.boundary)
+
+    @property
     def failures(self) -> tuple[Finding, ...]:
         """Everything that denies the certificate; warnings do not."""
         return self.float_ops + self.boundary + self.defects
@@ -102,6 +108,11 @@ class Certificate:
         """One line for people."""
         ops = _count(sum(self.op_counts.values()), "op")
         if not self.is_integer_only:
+            if self.needs_float_boundary:
+                return (
+                    f"NOT integer-only: {len(self.boundary)} floats at the edges, none between; "
+                    "runs with --allow_float_boundary"
+                )
             floats = _count(len(self.float_ops), "float op")
             return f"NOT integer-only: {floats} of {ops}, {len(self.boundary)} floats at the edges"
         if self.defects:
@@ -158,6 +169,8 @@ class _Flow:
         self._outputs = set(subgraph.outputs) if is_entry else set()
         self._producer: dict[int, Operator] = {}
         self._consumers: dict[int, list[Operator]] = collections.defaultdict(list)
+        edges = float_edges.find(subgraph) if is_entry else ((), ())
+        self._edge_ops = {op.index for side in edges for op in side}
         for op in subgraph.operators:
             for index in op.outputs:
                 self._producer[index] = op
@@ -202,18 +215,14 @@ class _Flow:
         return finding.at_op(place, where, reason, dtype=" -> ".join(sides))
 
     def is_edge_op(self, op: Operator) -> bool:
-        """Whether `op` is the QUANTIZE of an input of the model, or the DEQUANTIZE of an output."""
-        if op.op == "QUANTIZE":
-            return bool(self._inputs.intersection(op.inputs))
-        if op.op == "DEQUANTIZE":
-            return bool(self._outputs.intersection(op.outputs)) and not any(
-                self._consumers[index] for index in op.outputs
-            )
-        return False
+        """Whether `op` only brings floats in, or takes them out."""
+        return op.index in self._edge_ops
 
     def _reason(self, place: Place) -> str:
         op = place.op
         if self.is_edge_op(op):
+            if float_edges.is_detection(op):
+                return f"{op.op} behind the integer graph computes in float"
             side = "input" if op.op == "QUANTIZE" else "output"
             return f"{op.op} at the edge; convert with an integer {side}"
         if op.op == "QUANTIZE":

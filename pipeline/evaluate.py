@@ -86,6 +86,7 @@ def outputs(
     inputs: np.ndarray,
     engine: EngineName,
     name: str = "model",
+    allow_float_boundary: bool = False,
     progress: Callable[[Iterable[np.ndarray], int], Iterable[np.ndarray]] = lambda items, _: items,
 ) -> np.ndarray:
     """Returns the model's first output for each input, a process on each core at work.
@@ -95,6 +96,7 @@ def outputs(
       inputs: [N, H, W, C], as `model_inputs` gives them.
       engine: "interpreter" (ours) or "litert".
       name: What messages call the model.
+      allow_float_boundary: Whether our engine admits floats at the edges; see Interpreter.
       progress: Wraps the sequence of results, whose length it is told, to show how far it is.
 
     Raises:
@@ -104,6 +106,7 @@ def outputs(
     """
     num_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     chunks = [inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)]
+    options = {"allow_float_boundary": True} if allow_float_boundary else {}
     idle: queue.SimpleQueue[EngineProcess] = queue.SimpleQueue()
 
     def run(chunk: np.ndarray) -> np.ndarray:
@@ -119,5 +122,5 @@ def outputs(
         contextlib.ExitStack() as stack,
     ):
         for _ in range(min(num_processes, len(chunks))):
-            idle.put(stack.enter_context(EngineProcess(model, engine, name=name)))
+            idle.put(stack.enter_context(EngineProcess(model, engine, name=name, **options)))
         return np.concatenate(list(progress(pool.map(run, chunks), len(chunks))))

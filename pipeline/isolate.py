@@ -2,7 +2,26 @@
 
 import dataclasses
 
+from pipeline import graph_check
 from pipeline.graph import ABSENT, Graph, Operator, Subgraph
+
+
+def computed(graph: Graph) -> tuple[int, ...]:
+    """Returns the tensors that ops of the main subgraph compute, in order; no handles."""
+    main = graph.main
+    indices = (index for op in main.operators for index in op.outputs)
+    return tuple(index for index in indices if main.tensors[index].dtype != "resource")
+
+
+def has_state(graph: Graph, op: Operator) -> bool:
+    """Whether `op` of the main subgraph depends on more than its inputs' values.
+
+    It reads a variable, or calls a subgraph.
+    """
+    tensors = graph.main.tensors
+    inputs = [tensors[index] for index in op.inputs if index != ABSENT]
+    calls = any(True for _ in graph_check.callees(op))
+    return calls or any(tensor.is_variable or tensor.dtype == "resource" for tensor in inputs)
 
 
 def operands(graph: Graph, op: Operator) -> tuple[int, ...]:
@@ -48,11 +67,10 @@ def one_op(graph: Graph, op: Operator) -> Graph:
 
 
 def expose_all(graph: Graph) -> Graph:
-    """Returns the model with every op's outputs as its outputs, in order of execution.
+    """Returns the model with computed(graph) as its outputs.
 
     Delegates do not tell intermediate values otherwise. Signatures are left out.
     """
     main = graph.main
-    outputs = tuple(index for op in main.operators for index in op.outputs)
-    opened = dataclasses.replace(main, outputs=outputs)
+    opened = dataclasses.replace(main, outputs=computed(graph))
     return dataclasses.replace(graph, subgraphs=(opened, *graph.subgraphs[1:]), signatures=())

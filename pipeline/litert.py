@@ -19,13 +19,19 @@ _RESOLVERS: dict[str, OpResolverType] = {
 
 
 class Litert:
-    """Runs one model with LiteRT, on one thread.
+    """Runs one model with LiteRT.
 
     Attributes:
       output_indices: Tensor index of each output, in graph order.
     """
 
-    def __init__(self, model: bytes, kernels: str = "xnnpack", keep_tensors: bool = False) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        kernels: str = "xnnpack",
+        keep_tensors: bool = False,
+        num_threads: int = 1,
+    ) -> None:
         """Loads `model` and allocates its tensors.
 
         Args:
@@ -34,6 +40,7 @@ class Litert:
             default delegate).
           keep_tensors: Keep every intermediate value for tensor(). The delegate of "xnnpack"
             never fills the tensors between the ops it takes.
+          num_threads: Threads of the runtime.
 
         Raises:
           ModelError: LiteRT refuses the model.
@@ -43,7 +50,7 @@ class Litert:
         try:
             self._interpreter = Interpreter(
                 model_content=model,
-                num_threads=1,
+                num_threads=num_threads,
                 experimental_op_resolver_type=_RESOLVERS[kernels],
                 experimental_preserve_all_tensors=keep_tensors,
             )

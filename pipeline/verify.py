@@ -7,16 +7,17 @@ adds.
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from pipeline import errors, flatbuffer, isolate, tensor_names
 from pipeline.engine_process import EngineName, EngineProcess
-from pipeline.graph import ABSENT, Graph, Operator
+from pipeline.graph import Graph, Operator
 from pipeline.interpreter import Interpreter
 
 
@@ -109,6 +110,7 @@ class Verification:
       target: Whose bits it predicts, where they depend on the machine.
       num_examples: Inputs run.
       num_constants: Tensors not compared, as both sides read them from the file.
+      float_ops: Ops at the edges that were allowed to compute in floats.
       tensors: Every computed tensor, in order of execution.
     """
 
@@ -117,6 +119,7 @@ class Verification:
     target: str
     num_examples: int
     num_constants: int
+    float_ops: tuple[str, ...]
     tensors: tuple[TensorMatch, ...]
 
     @property
@@ -172,6 +175,7 @@ def compare(
     *inputs: np.ndarray,
     kernels: str = "reference",
     target: str = "host",
+    allow_float_boundary: bool = False,
     name: str = "model",
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda items, _: items,
 ) -> Verification:
@@ -182,6 +186,7 @@ def compare(
       *inputs: In graph order, each [N, *shape of the model's input].
       kernels: Our engine, which names the runtime to compare with.
       target: See Interpreter.
+      allow_float_boundary: See Interpreter.
       name: What messages call the model.
       progress: Wraps the sequence of examples, whose length it is told, to show how far it is.
 
@@ -197,9 +202,12 @@ def compare(
         raise errors.InputError(
             f"{name}: needed {len(graph.main.inputs)} inputs, got {len(inputs)}"
         )
-    interpreter = Interpreter(model, kernels=kernels, target=target, keep_tensors=True)
-    comparison = _Comparison(graph, lambda part: Interpreter(part, kernels=kernels, target=target))
-    computed = [index for op in graph.main.operators for index in op.outputs]
+    load = functools.partial(
+        Interpreter, kernels=kernels, target=target, allow_float_boundary=allow_float_boundary
+    )
+    interpreter = load(model, keep_tensors=True)
+    comparison = _Comparison(graph, load)
+    computed = isolate.computed(graph)
     with _process(oracle, graph, model, name, kernels) as process:
         for example in progress(range(len(inputs[0])), len(inputs[0])):
             given = [stack[example] for stack in inputs]
@@ -217,6 +225,7 @@ def compare(
         target=target,
         num_examples=len(inputs[0]),
         num_constants=sum(tensor.data is not None for tensor in graph.main.tensors),
+        float_ops=tuple(f"{op.index} {op.op}" for op in interpreter.float_ops),
         tensors=comparison.matches(),
     )
 
@@ -241,12 +250,12 @@ def minimize(
     if first is None or first.first_difference is None:
         raise ValueError("needed a verification with a difference")
     op = graph.main.operators[first.op_index]
-    if _has_state(graph, op):
+    if isolate.has_state(graph, op):
         raise errors.UnsupportedOpError(
             f"{name}: op {op.index} {op.op} has state and does not stand alone; no model is cut out"
         )
     oracle = _ORACLES[verification.kernels]
-    computed = [index for each in graph.main.operators for index in each.outputs]
+    computed = isolate.computed(graph)
     values: dict[int, np.ndarray] = {}
     with _process(oracle, graph, model, name, verification.kernels) as process:
         for example in range(first.first_difference.example + 1):
@@ -282,7 +291,7 @@ def _process(oracle: _Oracle, graph: Graph, model: bytes, name: str, kernels: st
 
 
 def _expected(
-    oracle: _Oracle, process: EngineProcess, computed: list[int], given: list[np.ndarray]
+    oracle: _Oracle, process: EngineProcess, computed: Sequence[int], given: list[np.ndarray]
 ) -> dict[int, np.ndarray]:
     """Returns the runtime's value of each computed tensor, by index."""
     stacked = [value[np.newaxis] for value in given]
@@ -338,7 +347,7 @@ class _Comparison:
         self._graph = graph
         self._load = load
         self._isolated: dict[int, Interpreter] = {}
-        self._tallies = {i: _Tally() for op in graph.main.operators for i in op.outputs}
+        self._tallies = {index: _Tally() for index in isolate.computed(graph)}
 
     def add(
         self,
@@ -349,9 +358,11 @@ class _Comparison:
         """Counts one example: values of every input and computed tensor, by index."""
         differing: set[int] = set()
         for op in self._graph.main.operators:
-            passed_on = not differing.isdisjoint(op.inputs) and not _has_state(self._graph, op)
+            passed_on = not differing.isdisjoint(op.inputs) and not isolate.has_state(
+                self._graph, op
+            )
             own = self._run_isolated(op, expected) if passed_on else actual
-            for index in op.outputs:
+            for index in self._compared(op):
                 self._check_form(index, expected[index], actual[index])
                 tally = self._tallies[index]
                 if not tally.add(example, expected[index], actual[index], own[index]):
@@ -375,9 +386,12 @@ class _Comparison:
                 cause=tally.cause,
             )
             for op in self._graph.main.operators
-            for index in op.outputs
+            for index in self._compared(op)
             for tally in [self._tallies[index]]
         )
+
+    def _compared(self, op: Operator) -> list[int]:
+        return [index for index in op.outputs if index in self._tallies]
 
     def _run_isolated(
         self, op: Operator, values: Mapping[int, np.ndarray]
@@ -396,11 +410,6 @@ class _Comparison:
             raise errors.ModelError(
                 f"tensor {index} {name!r}: the runtime gives {needed}, our interpreter {got}"
             )
-
-
-def _has_state(graph: Graph, op: Operator) -> bool:
-    tensors = graph.main.tensors
-    return any(tensors[index].is_variable for index in op.inputs if index != ABSENT)
 
 
 def _max_abs(expected: np.ndarray, actual: np.ndarray) -> int | float:

@@ -34,6 +34,7 @@ def main() -> int:
             "certificate",
             {
                 "is_integer_only": certified.is_integer_only,
+                "needs_float_boundary": certified.needs_float_boundary,
                 "passes": certified.passes,
                 "verdict": certified.verdict,
                 **dataclasses.asdict(certified),

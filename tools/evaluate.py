@@ -33,6 +33,9 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder or zip of the data set
 _ENGINE = flags.DEFINE_enum(
     "engine", "interpreter", ["interpreter", "litert"], "What runs the .tflite model."
 )
+_ALLOW_FLOAT_BOUNDARY = flags.DEFINE_bool(
+    "allow_float_boundary", False, "Admit QUANTIZE and DEQUANTIZE at the edges, in our interpreter."
+)
 _NUM_IMAGES = flags.DEFINE_integer("num_images", None, "Pictures; default: all.", 1)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
@@ -76,7 +79,8 @@ def _evaluate_flatbuffer(path: pathlib.Path, run_dir: RunDir | None) -> Mapping[
             evaluate.model_inputs(tensor, spec, pixels),
             _ENGINE.value,
             str(path),
-            functools.partial(cli.track, "evaluating"),
+            allow_float_boundary=_ALLOW_FLOAT_BOUNDARY.value and _ENGINE.value == "interpreter",
+            progress=functools.partial(cli.track, "evaluating"),
         )
     except NotIntegerOnlyError as error:  # No verdict on the model here, only the wrong engine.
         raise InputError(f"{error}\nFor a model with floats take --engine=litert") from error

@@ -15,8 +15,9 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import data, evaluate, files, flatbuffer, report, verify
+from pipeline import data, evaluate, files, flatbuffer, float_edges, report, verify
 from pipeline.errors import InputError
+from pipeline.graph import Subgraph, Tensor
 from pipeline.quant_params import QUANTIZED_LIMITS
 from pipeline.run_dir import RunDir
 from tools import cli, held_out
@@ -27,6 +28,9 @@ _KERNELS = flags.DEFINE_string(
     "kernels", "reference", "Whose bits to predict: reference, ruy, xnnpack or tflm."
 )
 _TARGET = flags.DEFINE_string("target", "host", "The machine to predict it for.")
+_ALLOW_FLOAT_BOUNDARY = flags.DEFINE_bool(
+    "allow_float_boundary", False, "Admit QUANTIZE, DEQUANTIZE and detections at the edges."
+)
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 16, "Inputs to compare.", 1)
 _DATASET = flags.DEFINE_string("dataset", None, "Real inputs; default: the run's data set.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder or zip of the data set.")
@@ -49,6 +53,7 @@ def main() -> int:
         *inputs,
         kernels=_KERNELS.value,
         target=_TARGET.value,
+        allow_float_boundary=_ALLOW_FLOAT_BOUNDARY.value,
         name=_MODEL.value,
         progress=functools.partial(cli.track, "comparing"),
     )
@@ -62,6 +67,8 @@ def main() -> int:
         good = good and fidelity.holds()
     if _REPORT.value:
         report.write(_REPORT.value, "verify", results, inputs=[_MODEL.value], seed=_SEED.value)
+    if verification.float_ops:
+        print(f"floats were allowed at the edges: {', '.join(verification.float_ops)}")
     print(verification.reason)
     if _MINIMIZE.value and not verification.is_exact:
         _write_reproduction(
@@ -89,12 +96,23 @@ def _random_inputs(model: bytes) -> list[np.ndarray]:
     rng = np.random.default_rng(_SEED.value)
     stacks = []
     for tensor in (graph.tensors[index] for index in graph.inputs):
-        if tensor.dtype not in QUANTIZED_LIMITS:
+        codes = _codes(graph, tensor) if _ALLOW_FLOAT_BOUNDARY.value else tensor
+        if codes.dtype not in QUANTIZED_LIMITS:
             raise InputError(f"input {tensor.name!r}: needed integers, got {tensor.dtype}")
-        low, high = QUANTIZED_LIMITS[tensor.dtype]
+        low, high = QUANTIZED_LIMITS[codes.dtype]
         size = (_NUM_INPUTS.value, *tensor.shape)
-        stacks.append(rng.integers(low, high, size, tensor.dtype, endpoint=True))
+        stack = rng.integers(low, high, size, codes.dtype, endpoint=True)
+        if codes is not tensor and codes.quantization is not None:
+            stack = codes.quantization.dequantize(stack).astype(np.float32)
+        stacks.append(stack)
     return stacks
+
+
+def _codes(graph: Subgraph, tensor: Tensor) -> Tensor:
+    """Returns what QUANTIZE makes of a float input; of others, the input itself."""
+    front, _ = float_edges.find(graph)
+    outputs = [op.outputs[0] for op in front if tensor.index in op.inputs]
+    return graph.tensors[outputs[0]] if outputs else tensor
 
 
 def _fidelity(model: bytes, run_dir: RunDir, codes: np.ndarray):

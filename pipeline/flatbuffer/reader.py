@@ -327,6 +327,7 @@ def _check_shape(dtype: str, shape: tuple[int, ...]) -> None:
     if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
         raise ValueError(f"needed at most {_MAX_RANK} sizes >= 0, got shape {list(shape[:40])}")
     if dtype in tensor_data.NUMPY_DTYPES:
-        size_bytes = tensor_data.size_bytes(dtype, shape)
+        # numpy refuses huge sizes even beside a size of 0.
+        size_bytes = tensor_data.size_bytes(dtype, tuple(max(size, 1) for size in shape))
         if size_bytes > _MAX_TENSOR_BYTES:
             raise ValueError(f"{dtype}{list(shape)} would take {size_bytes} bytes")

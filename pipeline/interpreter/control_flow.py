@@ -1,7 +1,8 @@
 """Ops that call subgraphs or share variables: they move integers and compute nothing.
 
   VAR_HANDLE       output = the number of the variable of this name
-  READ_VARIABLE    output = what was last assigned to the variable; its type and shape are declared
+  READ_VARIABLE    output = what was last assigned to the variable; if nothing was, that is an
+                   error, but in tflite-micro a 0.0 in int8 and plain zeros in other types
   ASSIGN_VARIABLE  the variable becomes a copy of input 1
   CALL_ONCE        runs a subgraph, the first time only: once for each subgraph that is named; in
                    tflite-micro, once for each CALL_ONCE
@@ -20,14 +21,14 @@ tensorflow/lite/micro/kernels/call_once.cc.
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from pipeline.graph import Subgraph, Tensor
+from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.resources import Resources
+from pipeline.interpreter.resources import Resources, check_size, first_value
 
 # How a handle is held; a tensor of type "resource" has no type of its own in numpy.
 HANDLE_DTYPE = np.dtype(np.int32)
@@ -36,9 +37,15 @@ Evaluate = Callable[..., tuple[np.ndarray, ...]]
 
 
 class Caller(Protocol):
-    """What an op needs of the machine that runs it."""
+    """What an op needs of the machine that runs it.
+
+    Attributes:
+      resources: The variables that subgraphs share.
+      has_first_values: Whether a variable can be read before it is assigned, as in tflite-micro.
+    """
 
     resources: Resources
+    has_first_values: bool
 
     def prepare(self, index: int) -> Subgraph:
         """Makes a subgraph ready to be called, and returns it."""
@@ -48,17 +55,13 @@ class Caller(Protocol):
         """Returns a subgraph's outputs."""
         ...
 
-    def call_once(self, index: int, key: Hashable) -> None:
-        """Runs a subgraph, unless a call under this key did."""
-        ...
-
-    @property
-    def is_once_per_op(self) -> bool:
-        """Whether each CALL_ONCE runs its subgraph, even if another ran the same one."""
+    def call_once(self, index: int, operator: Operator) -> None:
+        """Runs a subgraph for a CALL_ONCE, unless that is done."""
         ...
 
 
 def _var_handle(context: OpContext, caller: Caller) -> Evaluate:
+    context.require_dtypes("C1", "resource")
     _require_one_element(context, context.output)
     names = context.option("container", str), context.option("shared_name", str)
     handle = np.full(context.output.shape, caller.resources.handle(*names), HANDLE_DTYPE)
@@ -67,11 +70,15 @@ def _var_handle(context: OpContext, caller: Caller) -> Evaluate:
 
 def _read_variable(context: OpContext, caller: Caller) -> Evaluate:
     context.require_dtypes("C1", "resource", context.output.dtype)
-    return lambda handle: (caller.resources.read(handle.item()),)
+    _require_one_element(context, context.input(0))
+    check_size(context.outputs)
+    default = first_value(context.output) if caller.has_first_values else None
+    return lambda handle: (caller.resources.read(handle.item(), default),)
 
 
 def _assign_variable(context: OpContext, caller: Caller) -> Evaluate:
     context.require_dtypes("C1", "resource", context.input(1).dtype)
+    _require_one_element(context, context.input(0))
 
     def evaluate(handle: np.ndarray, value: np.ndarray) -> tuple[()]:
         caller.resources.assign(handle.item(), value)
@@ -85,10 +92,9 @@ def _call_once(context: OpContext, caller: Caller) -> Evaluate:
     callee = caller.prepare(index)
     edges = len(callee.inputs), len(callee.outputs)
     context.require(edges == (0, 0), "C2", "an initialization without inputs and outputs", edges)
-    key = context.operator if caller.is_once_per_op else index
 
     def evaluate() -> tuple[()]:
-        caller.call_once(index, id(key) if caller.is_once_per_op else index)
+        caller.call_once(index, context.operator)
         return ()
 
     return evaluate
@@ -97,9 +103,7 @@ def _call_once(context: OpContext, caller: Caller) -> Evaluate:
 def _if(context: OpContext, caller: Caller) -> Evaluate:
     _require_condition(context, context.input(0))
     operands = [context.input(position) for position in range(1, len(context.inputs))]
-    branches = tuple(
-        context.option(f"{branch}_subgraph_index", int) for branch in ("else", "then")
-    )
+    branches = tuple(context.option(f"{branch}_subgraph_index", int) for branch in ("else", "then"))
     for branch in branches:
         callee = caller.prepare(branch)
         _require_same(context, _tensors(callee, callee.inputs), operands)
@@ -151,9 +155,7 @@ def _require_condition(context: OpContext, tensor: Tensor) -> None:
     _require_one_element(context, tensor)
 
 
-def _require_same(
-    context: OpContext, callees: Sequence[Tensor], callers: Sequence[Tensor]
-) -> None:
+def _require_same(context: OpContext, callees: Sequence[Tensor], callers: Sequence[Tensor]) -> None:
     needed, got = (
         [(tensor.dtype, tensor.shape) for tensor in tensors] for tensors in (callers, callees)
     )

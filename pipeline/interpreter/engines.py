@@ -37,7 +37,7 @@ ENGINES: dict[str, tuple[Layer, ...]] = {
     ),
     # TFLite's default delegate on Android, and what it leaves to the builtin optimized kernels.
     "xnnpack": (
-        Layer(ARITHMETICS["ruy"], xnnpack.KERNELS),
+        Layer(ARITHMETICS["xnnpack"], xnnpack.KERNELS),
         Layer(ARITHMETICS["ruy"], ruy.KERNELS),
         Layer(ARITHMETICS["ruy"], KERNELS),
     ),

@@ -66,6 +66,14 @@ def rounding_divide_by_pot(x: np.ndarray, exponent: np.ndarray | int) -> np.ndar
     return (x >> exponent) + ((x & mask) > threshold)
 
 
+def shift_right_to_even(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
+    """Returns x / 2**exponent as int64 for x >= 0, exponent in [0, 62]; ties go to even."""
+    one = np.int64(1) << np.asarray(exponent, np.int64)
+    quotient, rest = x >> exponent, x & (one - 1)
+    twice = rest * 2
+    return quotient + ((twice > one) | ((twice == one) & ((quotient & 1) == 1)))
+
+
 def saturating_shift_left(x: np.ndarray, exponent: int) -> np.ndarray:
     """Returns x * 2**exponent as int32, saturating; exponent in [0, 31]."""
     return np.clip(x.astype(np.int64) << exponent, INT32_MIN, INT32_MAX).astype(np.int32)

@@ -39,7 +39,9 @@ def check_graph(subgraph: Subgraph) -> None:
         raise NotIntegerOnlyError(
             f"needed an integer-only model, got {len(findings)} uses of float tensors:\n  "
             + "\n  ".join(findings)
-            + "\nConvert with integer inputs and outputs, and quantize the layers named."
+            + "\nConvert with integer inputs and outputs, and quantize the layers named. Where "
+            "only QUANTIZE, DEQUANTIZE and detections at the edges are at fault, "
+            "allow_float_boundary admits them."
         )
 
 

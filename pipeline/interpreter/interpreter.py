@@ -4,14 +4,18 @@ import dataclasses
 import os
 import platform
 from collections.abc import Sequence
+from concurrent import futures
 
 import numpy as np
 
 from pipeline import flatbuffer
 from pipeline.errors import InputError, UnsupportedOpError
 from pipeline.graph import Tensor
+from pipeline.interpreter import entries, fast
+from pipeline.interpreter.boundary import Boundary
 from pipeline.interpreter.engines import ENGINES
-from pipeline.interpreter.program import Program
+from pipeline.interpreter.machine import Machine
+from pipeline.interpreter.program import Settings
 from pipeline.quant_params import QuantParams
 
 # Ours -> the machine that is meant; "host" is this one.
@@ -20,8 +24,7 @@ _TARGETS = {
     "x86_64": "x86_64",
     "arm64": "arm64",
 }
-_BACKENDS = ("auto", "numpy")
-_NUM_THREADS = (1,)
+_BACKENDS = ("auto", "fast", "fast_generic", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +32,10 @@ class TensorDetails:
     """What a caller needs to know about a model's input or output.
 
     Attributes:
-      name: As stored in the model.
+      name: As stored in the model; of a signature, the argument's name.
       index: What Interpreter.tensor() takes.
       shape: Static shape.
-      dtype: Integer type.
+      dtype: Integer type; float32 only where a float boundary was allowed.
       quantization: How integers stand for real values; None where the model does not say.
     """
 
@@ -49,6 +52,7 @@ class Interpreter:
     Attributes:
       input_details: The model's inputs, in the order that run() takes.
       output_details: The model's outputs, in the order that run() returns.
+      float_ops: The ops at the edges that compute in floats; none unless they were allowed.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Interpreter:
         backend: str = "auto",
         num_threads: int = 1,
         keep_tensors: bool = False,
+        signature: str | None = None,
+        allow_float_boundary: bool = False,
     ) -> None:
         """Reads and prepares a model; the only moment in which floats occur.
 
@@ -66,37 +72,59 @@ class Interpreter:
           model: A .tflite model: its bytes, or a path.
           kernels: The engine whose bits to compute, a key of ENGINES.
           target: The machine whose bits to compute, where an arithmetic depends on it.
-          backend: What computes; "numpy" is the readable specification, "auto" the quickest.
-          num_threads: Threads to compute with.
+          backend: What computes, always the same bits: "numpy" is the readable specification,
+            "fast" is compiled, "fast_generic" likewise but without VNNI instructions, "auto" is
+            fast for models that are large enough to gain by it.
+          num_threads: Threads for run_batch(), each with a slice of its own.
           keep_tensors: Whether tensor() answers for every tensor after a run.
+          signature: Which of the model's signatures to run, by its key: inputs and outputs then
+            have its names and its order. None runs the first subgraph. Each interpreter has a
+            state of its own, whatever other signatures of the model run elsewhere.
+          allow_float_boundary: Admits floats at the edges: QUANTIZE of float inputs, DEQUANTIZE and
+            TFLite_Detection_PostProcess before float outputs. `float_ops` names what it admitted.
 
         Raises:
           ModelError: The model is malformed.
           NotIntegerOnlyError: A value in it is a float; lists ops, tensors and Keras layers.
           UnsupportedOpError: An op, a form of it, or an argument above is not supported.
+          InputError: The model has no such signature.
           OSError: The file cannot be read.
         """
         _check_choice("kernels", kernels, tuple(ENGINES))
         _check_choice("target", target, tuple(_TARGETS))
         _check_choice("backend", backend, _BACKENDS)
-        _check_choice("num_threads", num_threads, _NUM_THREADS)
-        subgraph = flatbuffer.read(model).main
-        self._program = Program(subgraph, kernels, _TARGETS[target])
+        if num_threads < 1:
+            raise UnsupportedOpError(f"num_threads={num_threads!r}; needed at least 1")
+        graph = flatbuffer.read(model)
+        entry = entries.of(graph, signature)
+        subgraph, self._boundary = entry.subgraph, None
+        if allow_float_boundary:
+            self._boundary = Boundary(subgraph, kernels, _TARGETS[target])
+            subgraph = self._boundary.core
+        self.float_ops = () if self._boundary is None else self._boundary.ops
+        if backend == "auto":
+            backend = "fast" if fast.pays(subgraph) else "numpy"
+        settings = Settings(kernels, _TARGETS[target], backend, keep_tensors)
+        self._machine = Machine(graph, subgraph, settings)
+        self._num_threads = num_threads
         self._keep_tensors = keep_tensors
         self._kept: dict[int, np.ndarray] = {}
-        self.input_details = tuple(_details(subgraph.tensors[i]) for i in subgraph.inputs)
-        self.output_details = tuple(_details(subgraph.tensors[i]) for i in subgraph.outputs)
+        tensors = entry.subgraph.tensors
+        self.input_details = tuple(_details(*item, tensors) for item in entry.inputs)
+        self.output_details = tuple(_details(*item, tensors) for item in entry.outputs)
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Returns the model's outputs for one set of inputs, in graph order.
 
         Raises:
           InputError: The number, a shape or a dtype of the inputs does not fit.
-          ModelError: An op's result does not have the type or shape that the model declares.
+          ModelError: An op's result does not have the type or shape that the model declares, a
+            variable is read before it is assigned, or subgraphs are called more than
+            machine.MAX_CALLS times, as by a WHILE of more than 5,000 iterations.
           NotIntegerOnlyError: A kernel took or made a float.
         """
         self._check_inputs(inputs)
-        values = self._program.run([np.array(value) for value in inputs])
+        values = self._values([np.array(value) for value in inputs])
         if self._keep_tensors:
             self._kept = values
         return tuple(values[details.index].copy() for details in self.output_details)
@@ -112,10 +140,12 @@ class Interpreter:
         """
         self._check_count(inputs)
         num_runs = self._num_runs(inputs)
-        runs = [
-            self.run(*slices)
-            for slices in zip(*(np.split(value, num_runs) for value in inputs), strict=True)
-        ]
+        slices = zip(*(np.split(value, num_runs) for value in inputs), strict=True)
+        if self._num_threads > 1 and self._machine.is_pure:
+            with futures.ThreadPoolExecutor(self._num_threads) as pool:
+                runs = list(pool.map(lambda values: self.run(*values), slices))
+        else:
+            runs = [self.run(*values) for values in slices]
         return tuple(np.concatenate(values) for values in zip(*runs, strict=True))
 
     def tensor(self, index: int) -> np.ndarray:
@@ -136,8 +166,15 @@ class Interpreter:
 
     def reset(self) -> None:
         """Forgets everything of earlier runs, as if the model had just been loaded."""
-        self._program.reset()
+        self._machine.reset()
         self._kept = {}
+
+    def _values(self, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+        if self._boundary is None:
+            return self._machine.run(inputs)
+        entered = self._boundary.enter(inputs)
+        integers = self._machine.run([entered[index] for index in self._boundary.core.inputs])
+        return self._boundary.leave(entered | integers)
 
     def _check_count(self, inputs: Sequence[np.ndarray]) -> None:
         if len(inputs) != len(self.input_details):
@@ -182,7 +219,6 @@ def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None
         )
 
 
-def _details(tensor: Tensor) -> TensorDetails:
-    return TensorDetails(
-        tensor.name, tensor.index, tensor.shape, np.dtype(tensor.dtype), tensor.quantization
-    )
+def _details(name: str, index: int, tensors: Sequence[Tensor]) -> TensorDetails:
+    tensor = tensors[index]
+    return TensorDetails(name, index, tensor.shape, np.dtype(tensor.dtype), tensor.quantization)

@@ -13,6 +13,8 @@ class Kernel(Protocol):
 
     A module of ruy, tflm or xnnpack may also have `takes(context) -> bool`, which says whether the
     engine computes this very op so; without it, it takes all.
+
+    A module whose op has a state has VARIABLES, the positions of the inputs that hold it.
     """
 
     @property
@@ -28,7 +30,6 @@ class Kernel(Protocol):
     def evaluate(self) -> Callable[..., np.ndarray | tuple[np.ndarray, ...]]:
         """Takes what prepare() returned, then the op's inputs (None where left out).
 
-        Returns the output, or a tuple of all outputs followed by the new value of each input that
-        is a variable (Tensor.is_variable), in order.
+        Returns the output, or a tuple of all outputs followed by the new values of VARIABLES.
         """
         ...

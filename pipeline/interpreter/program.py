@@ -1,13 +1,18 @@
-"""One subgraph, prepared: its ops in order, each with the integers that it needs."""
+"""One subgraph, prepared: its ops in order, each with the integers that it needs.
+
+Between run() and its result there are integers only; the guard checks every op's operands.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
-from pipeline.interpreter import engines, guard
+from pipeline.interpreter import control_flow, engines, fast, guard, resources
+from pipeline.interpreter.control_flow import Caller
 from pipeline.interpreter.kernels import KERNELS
 from pipeline.interpreter.op_context import OpContext
 
@@ -15,8 +20,27 @@ from pipeline.interpreter.op_context import OpContext
 _DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 # Only constants may be packed: they are unpacked when the model is read.
 _PACKED_DTYPES = ("int4", "int2")
+# Only ops of control_flow may read and write it.
+_HANDLE = "resource"
 
 _Values = dict[int, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a model is computed.
+
+    Attributes:
+      engine: A key of ENGINES.
+      target: "x86_64" or "arm64".
+      backend: "numpy", "fast" or "fast_generic".
+      keep_tensors: Whether run() returns every tensor; else those that are read or returned.
+    """
+
+    engine: str
+    target: str
+    backend: str = "numpy"
+    keep_tensors: bool = True
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,12 +53,14 @@ class Step:
         than one.
       inputs: None where an optional one was left out.
       outputs: The op's outputs, then the variables that it changes.
+      command: What runs it in compiled code, where anything does.
     """
 
     operator: Operator
     evaluate: Callable[..., np.ndarray | tuple[np.ndarray, ...]]
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
+    command: Any = None
 
 
 class Program:
@@ -44,13 +70,13 @@ class Program:
       subgraph: What it runs.
     """
 
-    def __init__(self, subgraph: Subgraph, engine: str, target: str) -> None:
+    def __init__(self, subgraph: Subgraph, settings: Settings, caller: Caller) -> None:
         """Prepares every op.
 
         Args:
           subgraph: What to run.
-          engine: A key of ENGINES.
-          target: "x86_64" or "arm64".
+          settings: How to compute it.
+          caller: Runs the subgraphs that ops call, and holds the variables that they share.
 
         Raises:
           ModelError: The model is malformed.
@@ -61,15 +87,25 @@ class Program:
         _check_ops(subgraph)
         _check_dtypes(subgraph)
         self.subgraph = subgraph
-        self._steps = [_prepare(op, subgraph, engine, target) for op in subgraph.operators]
+        steps = [_prepare(op, subgraph, settings, caller) for op in subgraph.operators]
+        self._steps = fast.join(steps, subgraph.outputs, settings.keep_tensors)
         self._constants = {
             tensor.index: tensor.data for tensor in subgraph.tensors if tensor.data is not None
         }
         self._variables: _Values = {}
+        _check_variables(subgraph)
         self.reset()
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether a run depends on its inputs only, so that several may go on at a time."""
+        ops = self.subgraph.operators
+        return not self._variables and not any(op.op in control_flow.OPS for op in ops)
+
     def run(self, inputs: Sequence[np.ndarray]) -> _Values:
-        """Returns the value of every tensor, by index, after a run on `inputs` in graph order.
+        """Returns the value of each tensor, by index, after a run on `inputs` in graph order.
+
+        Of settings.keep_tensors depends whether that is every tensor.
 
         Raises:
           ModelError: An op's result does not have the type or shape that the model declares.
@@ -84,11 +120,9 @@ class Program:
         return values
 
     def reset(self) -> None:
-        """Gives every variable the value that stands for 0."""
+        """Gives every variable its first value."""
         self._variables = {
-            tensor.index: _zero(tensor)
-            for tensor in self.subgraph.tensors
-            if tensor.is_variable and tensor.data is None
+            tensor.index: resources.first_value(tensor) for tensor in _variables(self.subgraph)
         }
 
 
@@ -96,47 +130,82 @@ def _check_ops(subgraph: Subgraph) -> None:
     unknown = [
         f"op {op.index} {op.op} (output {', '.join(_names(subgraph, op.outputs))})"
         for op in subgraph.operators
-        if op.is_custom or op.op not in KERNELS
+        if op.is_custom or op.op not in (KERNELS.keys() | control_flow.OPS)
     ]
     if unknown:
         raise UnsupportedOpError(
             f"the interpreter has no kernel for:\n  {chr(10).join(unknown)}\n"
-            f"It has kernels for {', '.join(KERNELS)}"
+            f"It has kernels for {', '.join([*KERNELS, *control_flow.OPS])}"
         )
 
 
 def _check_dtypes(subgraph: Subgraph) -> None:
-    used = {*subgraph.inputs, *subgraph.outputs}
-    used |= {index for op in subgraph.operators for index in (*op.inputs, *op.outputs)} - {ABSENT}
-    for tensor in (subgraph.tensors[index] for index in sorted(used)):
-        is_packed_constant = tensor.data is not None and tensor.dtype in _PACKED_DTYPES
-        if tensor.dtype not in _DTYPES and not is_packed_constant:
-            raise UnsupportedOpError(
-                f"tensor {tensor.index} {tensor.name!r} is {tensor.dtype}; needed one of "
-                f"{', '.join(_DTYPES)}"
-            )
+    for index in (*subgraph.inputs, *subgraph.outputs):
+        _check_dtype(subgraph.tensors[index], (*_DTYPES, _HANDLE))
+    for op in subgraph.operators:
+        dtypes = (*_DTYPES, _HANDLE) if op.op in control_flow.OPS else _DTYPES
+        for index in (*op.inputs, *op.outputs):
+            if index != ABSENT:
+                _check_dtype(subgraph.tensors[index], dtypes)
+
+
+def _check_variables(subgraph: Subgraph) -> None:
+    variables = _variables(subgraph)
+    for tensor in variables:
+        _check_dtype(tensor, _DTYPES)
+    resources.check_size(variables)
+
+
+def _variables(subgraph: Subgraph) -> list[Tensor]:
+    return [tensor for tensor in subgraph.tensors if tensor.is_variable and tensor.data is None]
+
+
+def _check_dtype(tensor: Tensor, dtypes: Sequence[str]) -> None:
+    is_packed_constant = tensor.data is not None and tensor.dtype in _PACKED_DTYPES
+    if tensor.dtype not in dtypes and not is_packed_constant:
+        raise UnsupportedOpError(
+            f"tensor {tensor.index} {tensor.name!r} is {tensor.dtype}; needed one of "
+            f"{', '.join(dtypes)}"
+        )
 
 
 def _names(subgraph: Subgraph, indices: Sequence[int]) -> list[str]:
     return [repr(subgraph.tensors[index].name) for index in indices]
 
 
-def _prepare(operator: Operator, subgraph: Subgraph, engine: str, target: str) -> Step:
-    kernel, context = engines.choose(engine, OpContext.of(operator, subgraph, target))
-    params = kernel.prepare(context)
+def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller: Caller) -> Step:
+    context = OpContext.of(operator, subgraph, settings.target)
+    if operator.op in control_flow.OPS:
+        evaluate = control_flow.OPS[operator.op](context, caller)
+        return Step(operator, evaluate, context.inputs, context.outputs)
+    kernel, context = engines.choose(settings.engine, context)
+    try:
+        with np.errstate(over="ignore"):
+            params = kernel.prepare(context)
+    except ArithmeticError as error:  # Of scales like 1e38 and 1e-38.
+        raise ModelError(f"{context.where}: its scales lead to no multiplier: {error}") from error
     guard.check_params(operator, params)
 
     def evaluate(*values: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         return kernel.evaluate(params, *values)
 
-    changed = [tensor for tensor in context.inputs if tensor is not None and tensor.is_variable]
-    return Step(operator, evaluate, context.inputs, (*context.outputs, *changed))
+    changed = [context.input(position) for position in getattr(kernel, "VARIABLES", ())]
+    command = None
+    if settings.backend != "numpy":
+        generic = settings.backend == "fast_generic"
+        command = fast.compile_op(fast.NumpyOp(context, params, kernel.evaluate, generic))
+    return Step(operator, evaluate, context.inputs, (*context.outputs, *changed), command)
 
 
 def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:
     operands = [None if tensor is None else values[tensor.index] for tensor in step.inputs]
     result = step.evaluate(*operands)
     results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(step.outputs):
+        raise ModelError(
+            f"{step.operator.op} (op {step.operator.index}) computes {len(results)} tensors, but "
+            f"{len(step.outputs)} are declared"
+        )
     present = [tensor for tensor in step.inputs if tensor is not None]
     guard.check_values(
         step.operator,
@@ -144,7 +213,7 @@ def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:
         [*(values[tensor.index] for tensor in present), *results],
     )
     for tensor, value in zip(step.outputs, results, strict=True):
-        if value.shape != tensor.shape or value.dtype != tensor.dtype:
+        if value.shape != tensor.shape or value.dtype != _dtype(tensor):
             raise ModelError(
                 f"{step.operator.op} (op {step.operator.index}) computes {value.dtype}"
                 f"{list(value.shape)}, but its output {tensor.name!r} is declared "
@@ -153,6 +222,5 @@ def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:
     return results
 
 
-def _zero(tensor: Tensor) -> np.ndarray:
-    zero_point = 0 if tensor.quantization is None else tensor.quantization.zero_point[0]
-    return np.full(tensor.shape, zero_point, tensor.dtype)
+def _dtype(tensor: Tensor) -> np.dtype:
+    return control_flow.HANDLE_DTYPE if tensor.dtype == _HANDLE else np.dtype(tensor.dtype)

@@ -36,3 +36,9 @@ def float32_code(real: float, scale: float, zero_point: int) -> int:
     """Returns zero_point + round(real / scale): quotient in float32, ties away from zero."""
     quotient = float32_quotient(real, scale)
     return zero_point + int(math.copysign(math.floor(abs(quotient) + 0.5), quotient))
+
+
+def float32_bound(real: float, scale: float, zero_point: int, limits: tuple[int, int]) -> int:
+    """Returns round(clamp(real / scale + zero_point)): float32, ties to even."""
+    code = np.float32(float32_quotient(real, scale)) + np.float32(zero_point)
+    return int(np.rint(np.clip(code, *limits)))

@@ -15,7 +15,11 @@ from pipeline.interpreter import fixed_point, real_scales
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 _LOW_32_BITS = 2**32 - 1
-_SIGNIFICAND_BITS = 53  # Of an IEEE-754 double, the leading one included.
+# Bits of an IEEE-754 significand, the leading one included: of a double, and of a float32.
+_SIGNIFICAND_BITS = 53
+_FLOAT32_BITS = 24
+# Far outside of every code, with room for the zero point that is added to it.
+_SATURATED = 2**30
 
 # Fused activation -> real bounds; None leaves that side to the storage type.
 _ACTIVATION_RANGES: dict[str, tuple[float | None, float | None]] = {
@@ -147,6 +151,46 @@ class HalfUp:
         return ((high + half) >> right_shift).astype(np.int32)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class SinglePrecision:
+    """Rounds as float32 would, in integers, ties to even each time: XNNPACK's requantization.
+
+    The accumulator is rounded to 24 bits, its product with the multiplier to 24 bits again, and
+    that to an integer.
+
+    Attributes:
+      significand: int64[channels], or a scalar for all of them; 24 bits.
+      exponent: int64, same shape; the multiplier is significand * 2**exponent.
+    """
+
+    significand: np.ndarray
+    exponent: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "SinglePrecision":
+        """Takes real multipliers (each exactly a float32, one per channel) apart."""
+        parts = [math.frexp(multiplier) for multiplier in multipliers]
+        significands = [int(fraction * 2**_FLOAT32_BITS) for fraction, _ in parts]
+        return cls(
+            significand=_per_channel(significands, np.int64),
+            exponent=_per_channel([power - _FLOAT32_BITS for _, power in parts], np.int64),
+        )
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32, saturating."""
+        magnitude = np.abs(accumulator.astype(np.int64))
+        first_dropped = np.maximum(fixed_point.bit_length(magnitude) - _FLOAT32_BITS, 0)
+        product = fixed_point.shift_right_to_even(magnitude, first_dropped) * self.significand
+        second_dropped = np.maximum(fixed_point.bit_length(product) - _FLOAT32_BITS, 0)
+        product = fixed_point.shift_right_to_even(product, second_dropped)
+        shift = -(self.exponent + first_dropped + second_dropped)
+        # Beyond these limits the result is zero or saturates, whatever the exact shift.
+        right_shift, left_shift = np.clip(shift, 0, 30), np.clip(-shift, 0, 31)
+        result = fixed_point.shift_right_to_even(product << left_shift, right_shift)
+        result = np.minimum(result, _SATURATED).astype(np.int32)
+        return np.where(accumulator < 0, -result, result)
+
+
 @dataclasses.dataclass(frozen=True)
 class Arithmetic:
     """How one engine rounds.
@@ -193,6 +237,14 @@ def _double_precision(
     )
 
 
+def _single_precision(
+    input_scale: float, filter_scales: Sequence[float], output_scale: float
+) -> SinglePrecision:
+    return SinglePrecision.from_real(
+        [real_scales.float32_product(input_scale, scale, output_scale) for scale in filter_scales]
+    )
+
+
 def _bounds_rounded_before_zero_point(
     activation: str, scale: float, zero_point: int, dtype: str
 ) -> tuple[int, int]:
@@ -203,6 +255,18 @@ def _bounds_rounded_before_zero_point(
         code_min = max(code_min, real_scales.float32_code(real_min, scale, zero_point))
     if real_max is not None:
         code_max = min(code_max, real_scales.float32_code(real_max, scale, zero_point))
+    return code_min, code_max
+
+
+def _bounds_rounded_after_zero_point(
+    activation: str, scale: float, zero_point: int, dtype: str
+) -> tuple[int, int]:
+    """Adds the zero point to bound / scale in float32, clamps to the dtype, rounds half to even."""
+    limits = QUANTIZED_LIMITS[dtype]
+    code_min, code_max = (
+        limit if real is None else real_scales.float32_bound(real, scale, zero_point, limits)
+        for real, limit in zip(_ACTIVATION_RANGES[activation], limits, strict=True)
+    )
     return code_min, code_max
 
 
@@ -223,5 +287,11 @@ ARITHMETICS: dict[str, Arithmetic] = {
         convolution=_half_up,
         fully_connected=_half_up,
         activation_bounds=_bounds_rounded_before_zero_point,
+    ),
+    # Of the ops that XNNPACK's delegate takes; the others have the arithmetic of ruy.
+    "xnnpack": Arithmetic(
+        convolution=_single_precision,
+        fully_connected=_single_precision,
+        activation_bounds=_bounds_rounded_after_zero_point,
     ),
 }

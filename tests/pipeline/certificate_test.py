@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import certificate, flatbuffer
+from tests.pipeline.interpreter import edges
 from tests.pipeline.interpreter.one_op import Operand, constant, model
 
 _INPUT = Operand((1, 4), 0.5, 2)
@@ -63,6 +64,26 @@ def test_float_op_is_named_with_its_layer():
     assert found.op == "FULLY_CONNECTED"
     assert found.layer == "layer"
     assert len(certified.boundary) == 2
+
+
+def test_floats_at_the_edges_alone_need_the_boundary():
+    certified = certificate.certify(flatbuffer.read(edges.float_edges()))
+    assert not certified.passes
+    assert certified.needs_float_boundary
+    assert "4 floats at the edges, none between" in certified.verdict
+    assert [found.op for found in certified.boundary] == [None, None, "QUANTIZE", "DEQUANTIZE"]
+
+
+def test_detections_are_floats_behind_the_integer_graph():
+    codes = Operand((1, 2, 4), 0.5, 3, "uint8")
+    detection = model("RELU", [codes], Operand((1, 2, 4), dtype="float32"))
+    graph = flatbuffer.read(detection)
+    (op,) = graph.main.operators
+    custom = dataclasses.replace(op, op="TFLite_Detection_PostProcess", options={}, is_custom=True)
+    main = dataclasses.replace(graph.main, operators=(custom,))
+    certified = certificate.certify(dataclasses.replace(graph, subgraphs=(main,)))
+    assert certified.needs_float_boundary
+    assert "behind the integer graph" in certified.boundary[-1].reason
 
 
 def test_clipped_bias_is_a_defect():

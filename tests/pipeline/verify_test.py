@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline import flatbuffer, verify
-from pipeline.errors import InputError, ModelError, UnsupportedOpError
+from pipeline.errors import InputError, ModelError, NotIntegerOnlyError, UnsupportedOpError
 from pipeline.graph import Graph, Operator, Subgraph
 from pipeline.interpreter import kernels
+from tests.pipeline.interpreter import edges
 from tests.pipeline.interpreter.one_op import Operand, constant
 
 _CODES = np.random.default_rng(0).integers(-128, 128, (5, 1, 4), np.int8)
@@ -56,6 +57,23 @@ def test_equal_models_are_exact(net):
     assert {match.num_elements for match in result.tensors} == {10}
     assert (result.num_examples, result.num_constants) == (5, 2)
     assert "all 30 elements of 3 tensors equal TFLite BUILTIN_REF" in result.reason
+
+
+@pytest.mark.parametrize("engine", ["reference", "ruy", "xnnpack", "tflm"])
+def test_models_with_variables(engine):
+    result = verify.compare(edges.delay(), _CODES[..., :3], kernels=engine)
+    assert result.is_exact
+    # Handles have no value to compare.
+    assert [match.op for match in result.tensors] == ["READ_VARIABLE", "RELU"]
+
+
+def test_floats_at_the_edges_are_compared_where_they_are_allowed():
+    reals = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    with pytest.raises(NotIntegerOnlyError):
+        verify.compare(edges.float_edges(), reals)
+    result = verify.compare(edges.float_edges(), reals, allow_float_boundary=True)
+    assert result.is_exact
+    assert result.float_ops == ("0 QUANTIZE", "2 DEQUANTIZE")
 
 
 def test_rounding_error_is_named_and_what_follows_is_not_blamed(net, monkeypatch):

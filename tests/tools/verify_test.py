@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.interpreter import Interpreter
 from tests.conftest import REPO
+from tests.pipeline.interpreter import edges
 from tests.pipeline.interpreter.one_op import Operand, constant, model
 
 # The tool, with a kernel of ours that is wrong by one.
@@ -39,6 +40,15 @@ def test_random_inputs(run_tool, net, tmp_path):
     document = json.loads(report.read_text())
     assert document["results"]["is_exact"]
     assert document["provenance"]["seed"] == 0
+
+
+def test_floats_at_the_edges(run_tool, tmp_path):
+    path = tmp_path / "edges.tflite"
+    path.write_bytes(edges.float_edges())
+    assert run_tool("verify", f"--model={path}").returncode == 2
+    done = run_tool("verify", f"--model={path}", "--allow_float_boundary")
+    assert done.returncode == 0, done.stderr
+    assert "floats were allowed at the edges: 0 QUANTIZE, 2 DEQUANTIZE" in done.stdout
 
 
 def test_real_pictures(run_tool, net):

@@ -30,18 +30,35 @@ from pipeline.quant_params import QUANTIZED_LIMITS
 
 
 @dataclasses.dataclass(frozen=True)
-class Params:
-    """Integers of one mean.
+class Reduction:
+    """Which elements a sum has.
 
     Attributes:
       axes: Counted from the front, each once.
       keep_dims: Whether reduced axes stay, with size 1.
-      acc_zero_point: Input zero point times the number of elements in a sum.
-      output: Multiplier and bounds.
+      num_elements: In each sum.
     """
 
     axes: tuple[int, ...]
     keep_dims: bool
+    num_elements: int
+
+    def sum(self, input_: np.ndarray) -> np.ndarray:
+        """Returns int32 sums, which wrap."""
+        return input_.sum(axis=self.axes, dtype=np.int32, keepdims=self.keep_dims)
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Integers of one mean.
+
+    Attributes:
+      reduction: Axes and how they stay.
+      acc_zero_point: Input zero point times the number of elements in a sum.
+      output: Multiplier and bounds.
+    """
+
+    reduction: Reduction
     acc_zero_point: int
     output: OutputStage
 
@@ -49,6 +66,17 @@ class Params:
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C4; turns scales and the number of elements into a multiplier."""
     context.require_dtypes("C1", "int8", "int32", "int8")
+    reduction = prepare_reduction(context)
+    input_scale, input_zero_point = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    multiplier = real_scales.double_quotient(input_scale, output_scale)
+    requantizer = _divided(multiplier, reduction.num_elements)
+    stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS["int8"])
+    return Params(reduction, input_zero_point * reduction.num_elements, stage)
+
+
+def prepare_reduction(context: OpContext) -> Reduction:
+    """Checks C2 to C4; returns what is summed."""
     shape = context.input(0).shape
     given = context.constant(1).reshape(-1).tolist()
     axes = tuple(sorted({context.axis(axis, "C2", len(shape)) for axis in given}))
@@ -61,18 +89,12 @@ def prepare(context: OpContext) -> Params:
         if keep_dims or axis not in axes
     )
     context.require_shape("C4", reduced)
-
-    input_scale, input_zero_point = context.per_tensor(context.input(0))
-    output_scale, _ = context.per_tensor(context.output)
-    requantizer = _divided(real_scales.double_quotient(input_scale, output_scale), num_elements)
-    stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS["int8"])
-    return Params(axes, keep_dims, input_zero_point * num_elements, stage)
+    return Reduction(axes, keep_dims, num_elements)
 
 
 def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
     """Returns int8; the axes were read by prepare()."""
-    total = input_.sum(axis=params.axes, dtype=np.int32, keepdims=params.keep_dims)
-    return params.output(total - params.acc_zero_point)
+    return params.output(params.reduction.sum(input_) - params.acc_zero_point)
 
 
 def _divided(multiplier: float, divisor: int) -> DoubleRounding:

@@ -2,7 +2,8 @@
 
   output = clamp(output_zero_point + round(multiplier * product))
   product = (input1 - input1_zero_point) * (input2 - input2_zero_point)
-  multiplier = input1_scale * input2_scale / output_scale, rounded to float32 at both steps
+  multiplier = input1_scale * input2_scale / output_scale, rounded to float32 at both steps, or in
+               double (tflite-micro)
 
 Constraints (tests are named after these labels):
   C1  both inputs and the output are int8.
@@ -38,7 +39,12 @@ def prepare(context: OpContext) -> Params:
     first_scale, first_zero_point = context.per_tensor(context.input(0))
     second_scale, second_zero_point = context.per_tensor(context.input(1))
     output_scale, _ = context.per_tensor(context.output)
-    multiplier = real_scales.float32_product(first_scale, second_scale, output_scale)
+    product = (
+        real_scales.double_product
+        if context.arithmetic.double_scales
+        else real_scales.float32_product
+    )
+    multiplier = product(first_scale, second_scale, output_scale)
     requantizer = DoubleRounding.from_real([multiplier])
     stage = output_stage.prepare(context, requantizer, context.fused_activation_bounds("C3"))
     return Params((first_zero_point, second_zero_point), stage)

@@ -1,10 +1,11 @@
-"""QUANTIZE: int8 or uint8 to int8 or uint8.
+"""QUANTIZE: codes of one integer type to codes of another.
 
   output = clamp(output_zero_point + round(multiplier * (input - input_zero_point)))
   multiplier = input_scale / output_scale
 
 Constraints (tests are named after these labels):
-  C1  input and output are int8 or uint8, not both uint8.
+  C1  the types are a pair that TFLite has: int8 to int8, uint8, int16; uint8 to int8, int16;
+      int16 to int8, int16, int32; int32 to int8, int16.
   C2  input and output have the same shape.
 
 Source: Requantize, tensorflow/lite/kernels/internal/reference/requantize.h; Prepare in
@@ -18,7 +19,12 @@ from pipeline.quant_params import QUANTIZED_LIMITS
 
 __all__ = ["evaluate", "prepare"]
 
-_TYPES = (("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"))
+_TYPES = (
+    *(("int8", "int8"), ("int8", "uint8"), ("int8", "int16")),
+    *(("uint8", "int8"), ("uint8", "int16")),
+    *(("int16", "int8"), ("int16", "int16"), ("int16", "int32")),
+    *(("int32", "int8"), ("int32", "int16")),
+)
 
 
 def prepare(context: OpContext) -> Params:

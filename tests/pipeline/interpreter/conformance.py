@@ -1,6 +1,7 @@
 """What the tests of all kernels share: random cases, and their comparison with a runtime."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import hypothesis
@@ -15,8 +16,12 @@ from pipeline.interpreter.op_context import OpContext
 from tests.pipeline.interpreter.integer_array import watch
 from tests.pipeline.interpreter.oracle import Oracle
 
+# Of each property, op and type: in full, as `make test-ops` runs them, and in the quick suite.
 NUM_CASES = 200
-random_cases = hypothesis.settings(max_examples=NUM_CASES)
+_NUM_CASES_QUICK = 40
+random_cases = hypothesis.settings(
+    max_examples=int(os.environ.get("INTONLY_CASES", _NUM_CASES_QUICK))
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,6 +123,15 @@ def codes(
     if extreme:
         return rng.choice([limits.min, limits.max], shape).astype(dtype)
     return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
+
+
+def plain_values(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Values of any integer type or bool: uniform, only the extremes, or only a few small ones."""
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    if rng.random() < 0.4:
+        return rng.integers(0, 4, shape).astype(dtype)
+    return codes(rng, shape, dtype, extreme=bool(rng.random() < 0.3))
 
 
 def accumulators_near_ties(

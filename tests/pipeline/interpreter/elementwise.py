@@ -34,7 +34,9 @@ def _quantized(
 ) -> conformance.Case:
     first_scale, second_scale = draw(conformance.scales()), draw(conformance.scales())
     unit = max(first_scale, second_scale) if op == "ADD" else first_scale * second_scale
-    output_scale = draw(conformance.output_scales(unit))
+    # From here on ruy overflows: see kernels/ruy.
+    largest = 255 * (first_scale + second_scale) if op == "ADD" else 255**2 * unit
+    output_scale = max(draw(conformance.output_scales(unit)), float(np.float32(largest / 32000)))
     data = second if constant_second else None
     content = model(
         op,
@@ -57,3 +59,20 @@ def _narrowed(shape: tuple[int, ...]) -> list[tuple[tuple[int, ...], tuple[int, 
     ones = tuple(1 if axis % 2 else size for axis, size in enumerate(shape))
     others = tuple(size if axis % 2 else 1 for axis, size in enumerate(shape))
     return [(shape, shape[1:]), (shape, ones), (shape, (1,)), (ones, others)]
+
+
+@st.composite
+def plain_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
+    """Draws two inputs without quantization, of shapes that broadcast."""
+    rng = draw(conformance.generators())
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    shapes = draw(st.sampled_from([(shape, shape), *_narrowed(shape)]))
+    if draw(st.booleans()):
+        shapes = shapes[::-1]
+    content = model(
+        op,
+        [Operand(part, dtype=dtype) for part in shapes],
+        Operand(np.broadcast_shapes(*shapes), dtype=dtype),
+    )
+    first, second = (conformance.plain_values(rng, part, dtype) for part in shapes)
+    return conformance.Case(content, (first, second))

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,13 +161,18 @@ def test_scalar_outputs_cannot_be_batched() -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    [{"kernels": "gemmlowp"}, {"target": "armv7"}, {"backend": "fast"}, {"num_threads": 2}],
+    [{"kernels": "gemmlowp"}, {"target": "armv7"}, {"backend": "cuda"}],
     ids=str,
 )
-def test_what_is_not_supported_yet(argument: dict[str, str]) -> None:
+def test_what_is_not_supported_yet(argument: dict[str, Any]) -> None:
     (name,) = argument
     with pytest.raises(UnsupportedOpError, match=rf"{name}=.* is not supported yet; needed one of"):
         Interpreter(_chain(), **argument)
+
+
+def test_no_thread_at_all() -> None:
+    with pytest.raises(UnsupportedOpError, match="num_threads=0; needed at least 1"):
+        Interpreter(_chain(), num_threads=0)
 
 
 def test_all_unknown_ops_are_named_with_what_is_known() -> None:
@@ -221,6 +227,12 @@ def test_quantization_that_an_op_cannot_have(
 def test_operands_that_are_missing(op: str, inputs: list[Operand | None], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Interpreter(model(op, inputs, Operand((1, 2), 1.0)))
+
+
+def test_scales_that_lead_to_no_multiplier() -> None:
+    content = model("RELU", [Operand((4,), 1e38)], Operand((4,), 1e-38))
+    with pytest.raises(ModelError, match=r"RELU .*its scales lead to no multiplier"):
+        Interpreter(content)
 
 
 def test_a_result_that_is_not_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,26 @@
 """XNNPACK's kernels: each says by takes() which ops TFLite's delegate hands to it."""
 
 from pipeline.interpreter.kernel import Kernel
+from pipeline.interpreter.kernels.xnnpack import (
+    add,
+    conv_2d,
+    depthwise_conv_2d,
+    fully_connected,
+    logistic,
+    max_pool_2d,
+    mean,
+    mul,
+    quantize,
+)
 
-KERNELS: dict[str, Kernel] = {}
+KERNELS: dict[str, Kernel] = {
+    "ADD": add,
+    "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "FULLY_CONNECTED": fully_connected,
+    "LOGISTIC": logistic,
+    "MAX_POOL_2D": max_pool_2d,
+    "MEAN": mean,
+    "MUL": mul,
+    "QUANTIZE": quantize,
+}

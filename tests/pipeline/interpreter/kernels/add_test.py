@@ -1,10 +1,15 @@
-"""ADD against worked examples and BUILTIN_REF."""
+"""ADD against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
 
+from pipeline.errors import UnsupportedOpError
+from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance, elementwise
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -52,13 +57,20 @@ def test_c4_activation() -> None:
     conformance.refuses("C4", _model(fused_activation_function="TANH"))
 
 
+def test_ruy_overflows_where_results_pass_16_bits() -> None:
+    content = _model(output=Operand((1, 3), 2.0**-10))
+    Interpreter(content)
+    with pytest.raises(UnsupportedOpError, match=r"C5: .*ruy overflows"):
+        Interpreter(content, "ruy")
+
+
 @conformance.random_cases
 @given(elementwise.cases("ADD"))
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])
 
 
 @conformance.random_cases
 @given(elementwise.all_pairs("ADD"))
-def test_all_pairs_of_codes_equal_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_all_pairs_of_codes_equal_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

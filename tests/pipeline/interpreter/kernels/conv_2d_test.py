@@ -1,4 +1,4 @@
-"""CONV_2D against worked examples and BUILTIN_REF."""
+"""CONV_2D against worked examples and every engine."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from tests.pipeline.interpreter.one_op import Operand, constant, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
 
 _OPTIONS = {"padding": "SAME", "stride_h": 1, "stride_w": 1}
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -120,5 +122,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED against worked examples and BUILTIN_REF."""
+"""FULLY_CONNECTED against worked examples and every engine."""
 
 import dataclasses
 
@@ -11,6 +11,8 @@ from tests.pipeline.interpreter.one_op import Operand, constant, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
 
 _FILTER = np.array([[1, 2], [3, 4], [0, -1]], np.int8)
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -122,5 +124,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

@@ -1,4 +1,4 @@
-"""LOGISTIC against worked examples and BUILTIN_REF."""
+"""LOGISTIC against worked examples and every engine."""
 
 import numpy as np
 from hypothesis import given
@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tests.pipeline.interpreter import conformance, unary
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -35,7 +37,7 @@ def test_c3_output_scale() -> None:
 
 @conformance.random_cases
 @given(st.data())
-def test_equals_reference(oracle: Oracle, data: st.DataObject) -> None:
+def test_equals_every_engine(oracle: Oracle, data: st.DataObject) -> None:
     scale = data.draw(st.one_of(conformance.scales(), st.sampled_from([1e-6, 1e4, 1e38])))
     zero_point = data.draw(st.sampled_from([-128, -128, 3]))
     conformance.check(oracle, data.draw(unary.cases("LOGISTIC", scale, 1 / 256, zero_point)))

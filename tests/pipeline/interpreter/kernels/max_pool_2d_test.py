@@ -1,4 +1,4 @@
-"""MAX_POOL_2D against worked examples and BUILTIN_REF."""
+"""MAX_POOL_2D against worked examples and every engine."""
 
 import pytest
 from hypothesis import given
@@ -14,6 +14,8 @@ _OPTIONS = {
     "filter_height": 1,
     "filter_width": 2,
 }
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -58,5 +60,5 @@ def test_c4_activation() -> None:
 
 @conformance.random_cases
 @given(pooling.cases("MAX_POOL_2D"))
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

@@ -1,4 +1,4 @@
-"""MEAN against worked examples and BUILTIN_REF."""
+"""MEAN against worked examples and every engine."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -85,5 +87,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

@@ -1,10 +1,15 @@
-"""MUL against worked examples and BUILTIN_REF."""
+"""MUL against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
 
+from pipeline.errors import UnsupportedOpError
+from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance, elementwise
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -47,13 +52,20 @@ def test_c3_activation() -> None:
     conformance.refuses("C3", _model(fused_activation_function="SIGN_BIT"))
 
 
+def test_ruy_overflows_where_results_pass_16_bits() -> None:
+    content = _model(output=Operand((1, 3), 2.0**-10))
+    Interpreter(content)
+    with pytest.raises(UnsupportedOpError, match=r"C4: .*ruy overflows"):
+        Interpreter(content, "ruy")
+
+
 @conformance.random_cases
 @given(elementwise.cases("MUL"))
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])
 
 
 @conformance.random_cases
 @given(elementwise.all_pairs("MUL"))
-def test_all_pairs_of_codes_equal_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_all_pairs_of_codes_equal_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

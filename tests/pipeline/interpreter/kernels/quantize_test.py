@@ -1,11 +1,22 @@
-"""QUANTIZE against worked examples and BUILTIN_REF."""
+"""QUANTIZE against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+# By the type of the input.
+_ALL = ("reference", "tflm", "ruy", "xnnpack")
+ENGINES = {"int8": _ALL, "uint8": ("reference", "ruy", "xnnpack"), "int16": _ALL, "int32": _ALL}
+_TARGETS = {
+    "int8": ["int8", "uint8", "int16"],
+    "uint8": ["int8", "int16"],
+    "int16": ["int8", "int16", "int32"],
+    "int32": ["int8", "int16"],
+}
 
 
 def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -35,7 +46,7 @@ def test_int8_to_uint8_moves_codes_by_128() -> None:
 
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8"), Operand((4,), 1, 0, "uint8")))
-    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "int16")))
+    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "int16"), Operand((4,), 1, 0, "uint8")))
 
 
 def test_c2_shape() -> None:
@@ -43,25 +54,26 @@ def test_c2_shape() -> None:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _cases(draw: st.DrawFn, source: str) -> conformance.Case:
     rng = draw(conformance.generators())
     shape = tuple(draw(st.lists(st.integers(1, 12), min_size=1, max_size=3)))
-    source, target = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")]))
+    target = draw(st.sampled_from(_TARGETS[source]))
     scale = draw(conformance.scales())
+    zero_points = [
+        draw(conformance.zero_points(dtype)) if dtype in ("int8", "uint8") else 0
+        for dtype in (source, target)
+    ]
+    output_scale = draw(conformance.output_scales(scale))
     content = model(
         "QUANTIZE",
-        [Operand(shape, scale, draw(conformance.zero_points(source)), source)],
-        Operand(
-            shape,
-            draw(conformance.output_scales(scale)),
-            draw(conformance.zero_points(target)),
-            target,
-        ),
+        [Operand(shape, scale, zero_points[0], source)],
+        Operand(shape, output_scale, zero_points[1], target),
     )
     return conformance.Case(content, (conformance.codes(rng, shape, source),))
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(dtype)), ENGINES[dtype])

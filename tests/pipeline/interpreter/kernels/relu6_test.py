@@ -1,10 +1,12 @@
-"""RELU6 against worked examples and BUILTIN_REF."""
+"""RELU6 against worked examples and every engine."""
 
 from hypothesis import given
 
 from tests.pipeline.interpreter import conformance, unary
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -26,5 +28,5 @@ def test_c2_shape() -> None:
 
 @conformance.random_cases
 @given(unary.rescaling_cases("RELU6"))
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

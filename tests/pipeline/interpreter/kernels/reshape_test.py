@@ -1,4 +1,4 @@
-"""RESHAPE against worked examples and BUILTIN_REF."""
+"""RESHAPE against worked examples and every engine."""
 
 import numpy as np
 from hypothesis import given
@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(output: Operand | None = None) -> bytes:
@@ -45,5 +47,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

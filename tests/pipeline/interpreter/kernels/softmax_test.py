@@ -1,4 +1,4 @@
-"""SOFTMAX against worked examples and BUILTIN_REF."""
+"""SOFTMAX against worked examples and every engine."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle, OracleError
 
 _OUTPUT = (1 / 256, -128)
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(
@@ -80,5 +82,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

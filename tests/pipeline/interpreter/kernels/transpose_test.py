@@ -1,4 +1,4 @@
-"""TRANSPOSE against worked examples and BUILTIN_REF."""
+"""TRANSPOSE against worked examples and every engine."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
 
 
 def _model(permutation: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -50,5 +52,5 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
 
 @conformance.random_cases
 @given(_cases())
-def test_equals_reference(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case)
+def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
+    conformance.check(oracle, case, ENGINES["int8"])

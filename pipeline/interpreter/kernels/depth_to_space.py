@@ -1,0 +1,46 @@
+"""DEPTH_TO_SPACE: any integer type, a copy.
+
+  output[n, y * block + dy, x * block + dx, c] = input[n, y, x, (dy * block + dx) * depth + c]
+
+Constraints (tests are named after these labels):
+  C1  input and output have one type, scale and zero point.
+  C2  input is [batch, height, width, channels]; the block size is positive, its square divides the
+      channels.
+  C3  output is [batch, height * block, width * block, channels / block / block].
+
+Source: Prepare and Eval, tensorflow/lite/kernels/depth_to_space.cc.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.interpreter import copying
+from pipeline.interpreter.op_context import OpContext
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Height and width of a block."""
+
+    block_size: int
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 to C3."""
+    copying.check(context, "C1")
+    shape, block = context.input(0).shape, context.option("block_size", int)
+    good = len(shape) == 4 and block > 0 and shape[3] % block**2 == 0
+    context.require(good, "C2", "4-D images whose channels divide into blocks", (shape, block))
+    batch, height, width, channels = shape
+    context.require_shape("C3", (batch, height * block, width * block, channels // block**2))
+    return Params(block)
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns the input's type, of the output's shape."""
+    block = params.block_size
+    batch, height, width, channels = input_.shape
+    depth = channels // block**2
+    blocks = input_.reshape(batch, height, width, block, block, depth).transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(batch, height * block, width * block, depth)

@@ -1,0 +1,30 @@
+"""NOT_EQUAL: int8, uint8, int16 of scales below 1; plain int32, int64, bool; with broadcasting.
+
+  output = term(input1) != term(input2)      term: see comparison.py
+
+Constraints (tests are named after these labels):
+  C1  both inputs have one of these types, the output is bool.
+  C2  the input shapes broadcast to the output shape.
+  C3  scales of int8, uint8 and int16 are below 1.
+
+Source: NotEqualEval and ComparisonQuantized, tensorflow/lite/kernels/comparisons.cc;
+ComparisonWithScaling, tensorflow/lite/kernels/internal/reference/comparisons.h.
+"""
+
+import numpy as np
+
+from pipeline.interpreter import comparison
+from pipeline.interpreter.comparison import Params
+from pipeline.interpreter.op_context import OpContext
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks C1 to C3; turns scales into multipliers."""
+    return comparison.prepare(
+        context, quantized=("int8", "uint8", "int16"), plain=("int32", "int64", "bool")
+    )
+
+
+def evaluate(params: Params, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns bool of the broadcast shape."""
+    return np.not_equal(*comparison.unify(params, first, second))

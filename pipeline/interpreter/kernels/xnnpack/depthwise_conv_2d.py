@@ -1,0 +1,15 @@
+"""DEPTHWISE_CONV_2D as XNNPACK computes it: requantized in float32 (SinglePrecision).
+
+Source: VisitConv2DNode and VisitDepthwiseConv2DNode, xnnpack_delegate.cc.
+"""
+
+from pipeline.interpreter import delegate
+from pipeline.interpreter.kernels.depthwise_conv_2d import evaluate, prepare
+from pipeline.interpreter.op_context import OpContext
+
+__all__ = ["evaluate", "prepare", "takes"]
+
+
+def takes(context: OpContext) -> bool:
+    """Returns whether the delegate takes it: 8 bits, constant filter and bias."""
+    return delegate.takes_filter(context, bias_needed=True)

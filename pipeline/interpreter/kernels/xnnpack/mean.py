@@ -1,0 +1,76 @@
+"""MEAN as XNNPACK computes it: a sum of codes, scaled and shifted in float32.
+
+  output = clamp(round(sum * scale + offset))
+  scale = input_scale / output_scale * (1 / n)
+  offset = output_zero_point - n * zero_point * scale
+
+where n is the number of elements in a sum and every operation rounds to float32, ties to even. On
+arm64 each multiplication with the addition behind it is fused and rounds once.
+
+Source: xnn_init_qs8_rsum / reduce parameters, XNNPACK src/microparams-init.c; VisitMeanNode,
+xnnpack_delegate.cc.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.interpreter import delegate, real_scales
+from pipeline.interpreter.float32 import Float32
+from pipeline.interpreter.kernels import mean
+from pipeline.interpreter.op_context import OpContext
+from pipeline.quant_params import QUANTIZED_LIMITS
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """Integers of one mean.
+
+    Attributes:
+      reduction: Axes and how they stay.
+      scale: Of a sum.
+      offset: Added to it.
+      is_fused: Whether scaling and adding round once.
+      code_range: Of the output.
+      dtype: Of the output.
+    """
+
+    reduction: mean.Reduction
+    scale: Float32
+    offset: Float32
+    is_fused: bool
+    code_range: tuple[int, int]
+    dtype: np.dtype
+
+
+def takes(context: OpContext) -> bool:
+    """Returns whether the delegate takes it: 8 bits and constant axes."""
+    return delegate.has_one_8_bit_type(context, 1) and context.input(1).data is not None
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks the constraints of TFLite's kernel but for its types; turns scales into float32."""
+    reduction = mean.prepare_reduction(context)
+    input_scale, input_zero_point = context.per_tensor(context.input(0))
+    output_scale, output_zero_point = context.per_tensor(context.output)
+    ratio = Float32.of_real(real_scales.float32_quotient(input_scale, output_scale))
+    scale = ratio.times(Float32.of_real(float(np.float32(1) / np.float32(reduction.num_elements))))
+    zero = Float32.of_integers(np.array(-reduction.num_elements * input_zero_point))
+    output_zero = Float32.of_integers(np.array(output_zero_point))
+    is_fused = context.target == "arm64"
+    if is_fused:
+        offset = zero.times_plus(scale, output_zero)
+    else:
+        offset = zero.times(scale).plus(output_zero)
+    dtype = context.output.dtype
+    return Params(reduction, scale, offset, is_fused, QUANTIZED_LIMITS[dtype], np.dtype(dtype))
+
+
+def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
+    """Returns codes; the axes were read by prepare()."""
+    total = Float32.of_integers(params.reduction.sum(input_))
+    if params.is_fused:
+        result = total.times_plus(params.scale, params.offset)
+    else:
+        result = total.times(params.scale).plus(params.offset)
+    return np.clip(result.to_integers(), *params.code_range).astype(params.dtype)

@@ -1,0 +1,70 @@
+"""Logistic and tanh of int16 codes, by one table and linear interpolation between its entries.
+
+The table holds 2**16 / (1 + exp(-i / 24)) for i = 0 to 255; logistic(x) is its entry at 24 * x, and
+tanh(x) = 2 * logistic(2 * x) - 1.
+
+Source: LogisticInt16 and TanhInt16, tensorflow/lite/kernels/internal/reference/integer_ops/
+{logistic,tanh}.h; sigmoid_table_uint16, tensorflow/lite/kernels/internal/common.cc.
+"""
+
+import math
+
+import numpy as np
+
+# Entries that are one more than the nearest integer.
+_RAISED = frozenset(
+    {4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41}
+    | {43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135}
+)
+_LAST = 255
+_TABLE = np.array(
+    [
+        min(math.floor(2**16 / (1 + math.exp(-index / 24)) + 0.5), 65535) + (index in _RAISED)
+        for index in range(_LAST)
+    ]
+    + [65535, 65535],  # The last one only keeps the interpolation within the table.
+    np.int32,
+)
+
+
+def logistic(codes: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """Returns 1 / (1 + exp(-x)) in Q0.15, ties up.
+
+    Args:
+      codes: int16 or wider.
+      multiplier: With `shift`: 24 * 2**9 * x = codes * multiplier / 2**shift, ties up.
+      shift: 0 or more.
+    """
+    position = _scaled(codes, multiplier, shift)
+    magnitude = _interpolated(np.abs(position), fraction_bits=9, saturated=0x7FFF << 10)
+    return np.where(position >= 0, magnitude + (1 << 9), (1 << 25) - magnitude + (1 << 9) - 1) >> 10
+
+
+def tanh(codes: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """Returns the hyperbolic tangent of x in Q0.15, ties up where x >= 0, else down.
+
+    Args:
+      codes: int16 or wider.
+      multiplier: With `shift`: 2 * 24 * 2**8 * x = codes * multiplier / 2**shift, ties up.
+      shift: 0 or more.
+    """
+    position = _scaled(codes, multiplier, shift)
+    magnitude = _interpolated(np.abs(position), fraction_bits=8, saturated=0xFFFF << 8)
+    half = 1 << 23
+    return (
+        np.where(position >= 0, magnitude - half + (1 << 7), half - magnitude + (1 << 7) - 1) >> 8
+    )
+
+
+def _scaled(codes: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """Returns codes * multiplier / 2**shift, ties up; the product wraps at 32 bits."""
+    return (codes.astype(np.int32) * np.int32(multiplier) + ((1 << shift) >> 1)) >> shift
+
+
+def _interpolated(position: np.ndarray, fraction_bits: int, saturated: int) -> np.ndarray:
+    """Returns the table at position / 2**fraction_bits, times 2**fraction_bits."""
+    index = np.minimum(position >> fraction_bits, _LAST)
+    fraction = position & ((1 << fraction_bits) - 1)
+    entry = _TABLE[index]
+    between = (entry << fraction_bits) + fraction * (_TABLE[index + 1] - entry)
+    return np.where(index == _LAST, saturated, between)

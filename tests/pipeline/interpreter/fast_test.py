@@ -1,0 +1,547 @@
+"""The compiled backend gives the numpy kernels' bits: op by op, and in whole models."""
+
+import math
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import flatbuffer
+from pipeline.errors import NotIntegerOnlyError, UnsupportedOpError
+from pipeline.graph import Graph, Operator, Subgraph, Tensor
+from pipeline.interpreter import Interpreter, convolution, engines, fast, requantize
+from pipeline.interpreter.fast import compiled
+from pipeline.interpreter.fast import convolution as fast_convolution
+from pipeline.interpreter.fast.segment import Op, Segment
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.window import Axis, Window
+from pipeline.quant_params import QuantParams
+from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter.one_op import Operand, constant, integers, model
+
+_BACKENDS = ("fast", "fast_generic")
+_ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+_Rng = np.random.Generator
+_Case = tuple[bytes, tuple[np.ndarray, ...]]
+_cases = hypothesis.settings(max_examples=100)
+
+
+def _check(case: _Case, engine: str) -> None:
+    """Compares both forms of the compiled op with the numpy kernel."""
+    content, inputs = case
+    graph = flatbuffer.read(content).main
+    kernel, context = engines.choose(engine, OpContext.of(graph.operators[0], graph, "x86_64"))
+    params = kernel.prepare(context)
+    given_ = iter(inputs)
+    operands = [
+        None if tensor is None else next(given_) if tensor.data is None else tensor.data
+        for tensor in context.inputs
+    ]
+    expected = kernel.evaluate(params, *operands)
+    for generic in (False, True):
+        command = fast.compile_op(fast.NumpyOp(context, params, kernel.evaluate, generic))
+        assert command is not None
+        segment = Segment([Op(command, context.inputs, context.output)], {context.output.index})
+        values = {
+            tensor.index: value
+            for tensor, value in zip(context.inputs, operands, strict=True)
+            if tensor is not None
+        }
+        for _ in range(2):  # The second run finds what the first left in memory.
+            (actual,) = segment.run(*(values[tensor.index] for tensor in segment.inputs))
+            assert actual.dtype == expected.dtype
+            np.testing.assert_array_equal(actual, expected)
+
+
+def _codes(rng: _Rng, *shape: int) -> np.ndarray:
+    """Codes: all, or only the smallest and the largest."""
+    return conformance.codes(rng, shape, extreme=bool(rng.integers(2)))
+
+
+def _zero_point(rng: _Rng) -> int:
+    return int(rng.choice([-128, 127, 0, rng.integers(-128, 128)]))
+
+
+def _scale(rng: _Rng) -> float:
+    """A scale: any, a power of two, or a ratio that leads to ties."""
+    kinds = 2.0 ** rng.uniform(-8, 3), 2.0 ** rng.integers(-8, 3), rng.integers(1, 600) / 255
+    return float(np.float32(rng.choice(kinds)))
+
+
+def _activation(rng: _Rng) -> str:
+    return str(rng.choice(_ACTIVATIONS))
+
+
+def _filtered(
+    rng: _Rng,
+    op: str,
+    input_shape: tuple[int, ...],
+    filter_shape: tuple[int, ...],
+    output_shape: tuple[int, ...],
+    channel_axis: int,
+    **options: object,
+) -> _Case:
+    """An op with a filter; in half of the cases the bias alone makes the result, near ties."""
+    channels = filter_shape[channel_axis]
+    depth = math.prod(filter_shape) // channels
+    input_scale, spread = _scale(rng), rng.choice([0, 3])
+    filter_scales = np.float32(_scale(rng) * 2 ** rng.uniform(-spread, spread, channels))
+    zoom = 2.0 ** rng.choice([rng.uniform(-3, 3), rng.uniform(-12, 30)])
+    output_scale = float(
+        np.float32(input_scale * filter_scales.max() * math.sqrt(depth) * 90 * zoom)
+    )
+    zero_point = _zero_point(rng)
+    if rng.integers(2):
+        values = np.full(input_shape, zero_point, np.int8)
+        multipliers = input_scale * filter_scales.astype(np.float64) / output_scale
+        bias = conformance.accumulators_near_ties(rng, multipliers, channels)
+    else:
+        values = _codes(rng, *input_shape)
+        bias = rng.integers(-(2**15), 2**15, channels).astype(np.int32)
+    content = model(
+        op,
+        [
+            Operand(input_shape, input_scale, zero_point),
+            constant(_codes(rng, *filter_shape), filter_scales.tolist(), channel_axis),
+            constant(bias, (input_scale * filter_scales).tolist(), 0),
+        ],
+        Operand(output_shape, output_scale, _zero_point(rng)),
+        fused_activation_function=_activation(rng),
+        **options,
+    )
+    return content, (values,)
+
+
+def _windows(rng: _Rng, dilated: bool) -> tuple[list[int], list[int], list[int], dict[str, object]]:
+    """Returns images, window sizes, outputs along height and width, and options."""
+    padding = str(rng.choice(["SAME", "VALID"]))
+    sizes, strides = rng.integers(1, 6, 2), rng.integers(1, 4, 2)
+    if rng.integers(2):
+        sizes[:] = 3
+    dilations = rng.choice([[1, 1], [1, 1], [2, 1], [1, 3]]) if dilated else np.array([1, 1])
+    extents = (sizes - 1) * dilations + 1
+    images = extents + rng.integers(0, 18, 2)
+    if padding == "SAME":
+        images = rng.integers(1, 18, 2)
+    covered = images if padding == "SAME" else images - extents + 1
+    options: dict[str, object] = {"padding": padding}
+    for letter, stride, dilation in zip("hw", strides.tolist(), dilations.tolist(), strict=True):
+        options[f"stride_{letter}"] = stride
+        if dilated:
+            options[f"dilation_{letter}_factor"] = dilation
+    return images.tolist(), sizes.tolist(), (-(-covered // strides)).tolist(), options
+
+
+def _conv_2d(rng: _Rng) -> _Case:
+    images, sizes, outputs, options = _windows(rng, dilated=True)
+    batch, depth, channels = (int(rng.integers(1, limit)) for limit in (3, 40, 90))
+    return _filtered(
+        *(rng, "CONV_2D", (batch, *images, depth), (channels, *sizes, depth)),
+        *((batch, *outputs, channels), 0),
+        **options,
+    )
+
+
+def _pointwise(rng: _Rng) -> _Case:
+    batch, height, width = (int(rng.integers(1, limit)) for limit in (3, 9, 9))
+    depth, channels = int(rng.choice([4, 8, 32, 33])), int(rng.integers(1, 200))
+    return _filtered(
+        *(rng, "CONV_2D", (batch, height, width, depth), (channels, 1, 1, depth)),
+        *((batch, height, width, channels), 0),
+        padding="SAME",
+        stride_h=1,
+        stride_w=1,
+    )
+
+
+def _depthwise_conv_2d(rng: _Rng) -> _Case:
+    images, sizes, outputs, options = _windows(rng, dilated=True)
+    batch, multiplier = int(rng.integers(1, 3)), int(rng.choice([1, 1, 1, 5]))
+    depth = int(rng.integers(1, 70)) if multiplier == 1 else 1
+    channels = depth * multiplier
+    return _filtered(
+        *(rng, "DEPTHWISE_CONV_2D", (batch, *images, depth), (1, *sizes, channels)),
+        *((batch, *outputs, channels), 3),
+        depth_multiplier=multiplier,
+        **options,
+    )
+
+
+def _fully_connected(rng: _Rng) -> _Case:
+    rows, depth, channels = (int(rng.integers(1, limit)) for limit in (20, 200, 150))
+    shapes = (rows, depth), (channels, depth), (rows, channels)
+    return _filtered(rng, "FULLY_CONNECTED", *shapes, 0, keep_num_dims=False)
+
+
+def _elementwise(rng: _Rng, op: str) -> _Case:
+    shape = tuple(rng.integers(1, 20, rng.integers(1, 5)).tolist())
+    second = shape if rng.integers(2) else shape[rng.integers(len(shape)) :]
+    scales = _scale(rng), _scale(rng)
+    unit = max(scales) if op == "ADD" else scales[0] * scales[1]
+    operands = [Operand(shape, scales[0], _zero_point(rng))]
+    values = [_codes(rng, *shape)]
+    if rng.integers(3) == 0:
+        ones = [1 if rng.integers(2) else size for size in shape]
+        operands.append(Operand(tuple(ones), scales[1], _zero_point(rng), data=_codes(rng, *ones)))
+    else:
+        operands.append(Operand(second, scales[1], _zero_point(rng)))
+        values.append(_codes(rng, *second))
+    if rng.integers(2):
+        operands.reverse()
+        values.reverse()
+    output_scale = float(
+        np.float32(unit * rng.choice([2.0 ** rng.uniform(-4, 3), 2.0, 0.5, 4 / 3]))
+    )
+    content = model(
+        op,
+        operands,
+        Operand(shape, output_scale, _zero_point(rng)),
+        fused_activation_function=_activation(rng),
+    )
+    return content, tuple(values)
+
+
+def _pool(rng: _Rng, op: str) -> _Case:
+    images, sizes, outputs, options = _windows(rng, dilated=False)
+    batch, channels = int(rng.integers(1, 3)), int(rng.integers(1, 40))
+    shape, scale, zero_point = (batch, *images, channels), _scale(rng), _zero_point(rng)
+    content = model(
+        op,
+        [Operand(shape, scale, zero_point)],
+        Operand((batch, *outputs, channels), scale, zero_point),
+        filter_height=sizes[0],
+        filter_width=sizes[1],
+        fused_activation_function=_activation(rng),
+        **options,
+    )
+    return content, (_codes(rng, *shape),)
+
+
+def _mean(rng: _Rng) -> _Case:
+    shape = tuple(rng.integers(1, 20, 4).tolist())
+    begin, end = sorted(rng.choice(5, 2, replace=False).tolist())
+    keep_dims = bool(rng.integers(2))
+    output = tuple(
+        1 if begin <= axis < end else size
+        for axis, size in enumerate(shape)
+        if keep_dims or not begin <= axis < end
+    )
+    scale = _scale(rng)
+    content = model(
+        "MEAN",
+        [Operand(shape, scale, _zero_point(rng)), integers(list(range(begin, end)))],
+        Operand(output, float(np.float32(scale * 2 ** rng.uniform(-8, 2))), _zero_point(rng)),
+        keep_dims=keep_dims,
+    )
+    return content, (_codes(rng, *shape),)
+
+
+def _softmax(rng: _Rng) -> _Case:
+    shape = int(rng.integers(1, 4)), int(rng.choice([1, 2, 10, 600, 1001]))
+    content = model(
+        "SOFTMAX",
+        [Operand(shape, _scale(rng), _zero_point(rng))],
+        Operand(shape, 1 / 256, -128),
+        beta=float(rng.choice([1.0, 0.3])),
+    )
+    return content, (_codes(rng, *shape),)
+
+
+def _pad(rng: _Rng) -> _Case:
+    shape = tuple(rng.integers(1, 9, rng.integers(1, 5)).tolist())
+    paddings = rng.integers(0, 3, (len(shape), 2))
+    scale, zero_point = _scale(rng), _zero_point(rng)
+    output = tuple((np.array(shape) + paddings.sum(axis=1)).tolist())
+    inputs = [Operand(shape, scale, zero_point), integers(paddings)]
+    return model("PAD", inputs, Operand(output, scale, zero_point)), (_codes(rng, *shape),)
+
+
+def _unary(rng: _Rng, op: str) -> _Case:
+    shape = tuple(rng.integers(1, 20, rng.integers(1, 4)).tolist())
+    scale = _scale(rng)
+    output = Operand(shape, float(np.float32(scale * 2 ** rng.uniform(-3, 3))), _zero_point(rng))
+    if op == "LOGISTIC":
+        output = Operand(shape, 1 / 256, -128)
+    content = model(op, [Operand(shape, scale, _zero_point(rng))], output)
+    return content, (_codes(rng, *shape),)
+
+
+def _draw_op(op: str, draw: Callable[[_Rng, str], _Case]) -> Callable[[_Rng], _Case]:
+    return lambda rng: draw(rng, op)
+
+
+_DRAW: dict[str, Callable[[_Rng], _Case]] = {
+    "ADD": _draw_op("ADD", _elementwise),
+    "AVERAGE_POOL_2D": _draw_op("AVERAGE_POOL_2D", _pool),
+    "CONV_2D": _conv_2d,
+    "CONV_2D pointwise": _pointwise,
+    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "FULLY_CONNECTED": _fully_connected,
+    "LOGISTIC": _draw_op("LOGISTIC", _unary),
+    "MAX_POOL_2D": _draw_op("MAX_POOL_2D", _pool),
+    "MEAN": _mean,
+    "MUL": _draw_op("MUL", _elementwise),
+    "PAD": _pad,
+    "QUANTIZE": _draw_op("QUANTIZE", _unary),
+    "RELU": _draw_op("RELU", _unary),
+    "RELU6": _draw_op("RELU6", _unary),
+    "SOFTMAX": _softmax,
+}
+_ROUNDING_OPS = ("CONV_2D", "CONV_2D pointwise", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
+@pytest.mark.parametrize("op", _DRAW)
+@_cases
+@given(seed=st.integers(0, 2**32 - 1))
+def test_equals_numpy(op: str, seed: int) -> None:
+    _check(_DRAW[op](np.random.default_rng(seed)), "reference")
+
+
+@_cases
+@given(seed=st.integers(0, 2**32 - 1))
+def test_add_of_every_pair_of_codes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes = np.arange(-128, 128).astype(np.int8)
+    first, second = (np.ascontiguousarray(half) for half in np.meshgrid(codes, codes))
+    scales = _scale(rng), _scale(rng)
+    output_scale = max(scales) * rng.choice([2.0 ** rng.uniform(-6, 3), 2.0, 1.0, 4 / 3])
+    content = model(
+        "ADD",
+        [Operand(first.shape, scale, _zero_point(rng)) for scale in scales],
+        Operand(first.shape, float(np.float32(output_scale)), _zero_point(rng)),
+    )
+    for engine in ("reference", "xnnpack"):
+        _check((content, (first, second)), engine)
+
+
+@pytest.mark.parametrize("engine", [engine for engine in engines.ENGINES if engine != "reference"])
+@pytest.mark.parametrize("op", _ROUNDING_OPS)
+@_cases
+@given(seed=st.integers(0, 2**32 - 1))
+def test_every_rounding_equals_numpy(op: str, engine: str, seed: int) -> None:
+    case = _DRAW[op](np.random.default_rng(seed))
+    hypothesis.assume(not _is_refused(case[0], engine))
+    _check(case, engine)
+
+
+def _is_refused(content: bytes, engine: str) -> bool:
+    """Whether the engine's bits are not known: ruy's under dilation."""
+    try:
+        Interpreter(content, engine, backend="numpy")
+    except UnsupportedOpError:
+        return engine == "ruy"
+    return False
+
+
+_REQUANTIZERS = {
+    "DoubleRounding": requantize.DoubleRounding.from_real,
+    "HalfUp": requantize.HalfUp.from_real,
+    "DoublePrecision": requantize.DoublePrecision.from_real,
+    "SinglePrecision": requantize.SinglePrecision.from_real,
+}
+
+
+@pytest.mark.parametrize("name", _REQUANTIZERS)
+@_cases
+@given(seed=st.integers(0, 2**32 - 1))
+def test_requantizers_of_any_accumulator(name: str, seed: int) -> None:
+    rng, channels = np.random.default_rng(seed), 600
+    kind, top = rng.integers(3), rng.choice([-0.01, 3])
+    multipliers = 2.0 ** rng.uniform(-22, top, channels)
+    if kind == 1:  # Ties that are exact.
+        multipliers = 2.0 ** rng.integers(-22, int(top), channels)
+    if name == "SinglePrecision":
+        multipliers = np.float32(multipliers).astype(np.float64)
+    accumulators = conformance.accumulators_near_ties(rng, multipliers, channels)
+    if kind == 2:  # Bounded, so that multipliers from 1/2 have a quick form too.
+        accumulators = np.clip(accumulators, -(2**20), 2**20)
+    zero_point = _zero_point(rng)
+    activation_min = int(rng.choice([-128, zero_point, -3]))
+    stage = OutputStage(
+        _REQUANTIZERS[name](multipliers.tolist()),
+        *(zero_point, activation_min, max(activation_min, 127), np.dtype("int8")),
+    )
+    one_tap = Axis(1, 1, 1, (0, 0), 1)
+    command = fast_convolution.prepare(
+        convolution.Params(0, Window(one_tap, one_tap), stage),
+        (1, 1, 1, 1),
+        np.zeros((channels, 1, 1, 1), np.int8),
+        accumulators,
+        generic=False,
+    )
+    assert command is not None
+    shapes = (1, 1, 1, 1), (1, 1, 1, channels)
+    input_, output = (Tensor(index, "", shape, "int8") for index, shape in enumerate(shapes))
+    segment = Segment([Op(command, (input_,), output)], {1})
+    (actual,) = segment.run(np.zeros(shapes[0], np.int8))
+    np.testing.assert_array_equal(actual.reshape(-1), stage(accumulators))
+
+
+def test_ops_that_are_compiled_are_tested() -> None:
+    same_memory = {"EXPAND_DIMS", "RESHAPE", "SQUEEZE"}
+    assert {name.split()[0] for name in _DRAW} == fast.OPS - same_memory
+
+
+_MODELS = (
+    "micro/micro_speech_quantized.tflite",
+    "mlperf_tiny/kws_ref_model.tflite",
+    "mlperf_tiny/model_ToyCar_quant_fullint_micro_intio.tflite",
+    "mlperf_tiny/pretrainedResnet_quant.tflite",
+    "mlperf_tiny/str_ww_ref_model.tflite",
+    "mobilenet/tf2_mobilenet_v2_1.0_224_ptq.tflite",
+)
+
+
+@pytest.mark.parametrize("name", _MODELS)
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_whole_models(shared_dir: pathlib.Path, name: str, engine: str) -> None:
+    content = (shared_dir / "tflite_models" / name).read_bytes()
+    expected = Interpreter(content, engine, "x86_64", backend="numpy", keep_tensors=True)
+    rng = np.random.default_rng(0)
+    inputs = [conformance.codes(rng, d.shape, str(d.dtype)) for d in expected.input_details]
+    outputs = expected.run(*inputs)
+    computed = [index for op in flatbuffer.read(content).main.operators for index in op.outputs]
+    for backend in _BACKENDS:
+        keeping = Interpreter(content, engine, "x86_64", backend=backend, keep_tensors=True)
+        keeping.run(*inputs)
+        for index in computed:
+            np.testing.assert_array_equal(keeping.tensor(index), expected.tensor(index), str(index))
+        # Without keep_tensors, values share memory.
+        interpreter = Interpreter(content, engine, "x86_64", backend=backend)
+        for _ in range(2):
+            for ours, theirs in zip(interpreter.run(*inputs), outputs, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+_QUANTIZATION = QuantParams((0.5,), (0,))
+
+
+def _graph(*operators: tuple[str, tuple[int, ...], int], num_tensors: int) -> bytes:
+    """A model of int8[2, 8] tensors from tensor 0; RESHAPEs give int8[16], tensors 8 and up."""
+    tensors = tuple(
+        Tensor(index, f"t{index}", (2, 8) if index < 8 else (16,), "int8", _QUANTIZATION)
+        for index in range(num_tensors)
+    )
+    ops = tuple(
+        Operator(index, op, 1, inputs, (output,))
+        for index, (op, inputs, output) in enumerate(operators)
+    )
+    outputs = (operators[-1][2],)
+    return flatbuffer.write(Graph((Subgraph("main", tensors, (0,), outputs, ops),)))
+
+
+@pytest.mark.parametrize("backend", _BACKENDS)
+@pytest.mark.parametrize("keep_tensors", [False, True])
+def test_rows_of_ops_between_others(backend: str, keep_tensors: bool) -> None:
+    content = _graph(
+        ("RELU", (0,), 1),
+        ("ADD", (0, 1), 2),
+        ("CONCATENATION", (2,), 5),  # Not compiled.
+        ("RESHAPE", (5,), 8),
+        ("RELU6", (8,), 9),
+        ("RESHAPE", (9,), 3),
+        ("ADD", (3, 1), 4),
+        num_tensors=10,
+    )
+    codes = np.arange(-8, 8, dtype=np.int8).reshape(2, 8)
+    expected = Interpreter(content, backend="numpy", keep_tensors=True)
+    actual = Interpreter(content, backend=backend, keep_tensors=keep_tensors)
+    assert actual.run(codes)[0].tolist() == expected.run(codes)[0].tolist()
+    if keep_tensors:
+        for index in (0, 1, 2, 3, 4, 5, 8, 9):
+            assert actual.tensor(index).tolist() == expected.tensor(index).tolist()
+
+
+def test_batches_on_threads() -> None:
+    content, _ = _conv_2d(np.random.default_rng(1))
+    shape = Interpreter(content).input_details[0].shape
+    images = conformance.codes(np.random.default_rng(2), (20 * shape[0], *shape[1:]))
+    (expected,) = Interpreter(content, backend="numpy").run_batch(images)
+    (actual,) = Interpreter(content, backend="fast", num_threads=3).run_batch(images)
+    np.testing.assert_array_equal(actual, expected)
+
+
+def test_outputs_belong_to_the_caller() -> None:
+    interpreter = Interpreter(
+        model("RELU", [Operand((4,), 0.5)], Operand((4,), 0.5)), backend="fast"
+    )
+    (first,) = interpreter.run(np.array([1, 2, 3, 4], np.int8))
+    interpreter.run(np.array([5, 6, 7, 8], np.int8))
+    assert first.tolist() == [1, 2, 3, 4]
+
+
+def test_a_kernel_with_floats_is_refused() -> None:
+    view = compiled.view
+
+    def halve(first: int, _: int) -> None:
+        values = view(first, 1, np.float32)
+        values[0] = values[0] * np.float32(0.5)
+
+    with pytest.raises(NotIntegerOnlyError, match="test_halve"):
+        _ = compiled.Kernel(halve, "test_halve").code
+
+
+def test_without_a_folder_to_write_kernels_are_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setattr(compiled, "_cache_folders", lambda: [blocked / "cache"])
+    compiled._cache_folder.cache_clear()
+    try:
+
+        def nothing(_: int, __: int) -> None:
+            pass
+
+        compiled.Kernel(nothing, "test_nothing").run(0, 0)
+    finally:
+        compiled._cache_folder.cache_clear()
+
+
+def test_numba_is_imported_only_when_used() -> None:
+    program = (
+        "import sys; from pipeline.interpreter import Interpreter; "
+        "Interpreter(sys.stdin.buffer.read()); print('numba' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=pathlib.Path(__file__).parents[3],
+        input=model("RELU", [Operand((4,), 0.5)], Operand((4,), 0.5)),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == b"False"
+
+
+def test_without_numba_fast_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'numba'")
+
+    monkeypatch.setattr(fast.importlib, "import_module", refuse)
+    content = model("RELU", [Operand((4,), 0.5)], Operand((4,), 0.5))
+    with pytest.raises(UnsupportedOpError, match="needs numba"):
+        Interpreter(content, backend="fast")
+
+
+def test_auto_is_fast_where_it_pays() -> None:
+    def subgraph(size: int) -> Subgraph:
+        filter_ = constant(np.ones((8, 3, 3, 8), np.int8), 1.0)
+        shape = (1, size, size, 8)
+        content = model(
+            *("CONV_2D", [Operand(shape, 1.0), filter_, integers([0] * 8)], Operand(shape, 1.0)),
+            padding="SAME",
+            stride_h=1,
+            stride_w=1,
+        )
+        return flatbuffer.read(content).main
+
+    assert not fast.pays(subgraph(8))
+    assert fast.pays(subgraph(64))

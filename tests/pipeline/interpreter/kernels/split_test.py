@@ -1,0 +1,56 @@
+"""SPLIT against worked examples and every engine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pipeline.interpreter import conformance, moving
+from tests.pipeline.interpreter.one_op import Operand, integers, model
+from tests.pipeline.interpreter.oracle import Oracle
+
+ENGINES = {
+    "int8": moving.ALL,
+    "uint8": moving.TFLITE,
+    "int16": moving.ALL,
+    "int32": moving.ALL,
+    "int64": moving.TFLITE,
+}
+
+
+def _model(axis: int = 1, output: Operand = moving.operand((2, 1))) -> bytes:
+    inputs = [integers([axis]), moving.operand((2, 2))]
+    return model("SPLIT", inputs, [output, output], num_splits=2)
+
+
+def test_first_part() -> None:
+    assert conformance.run(_model(), [[1, 2], [3, 4]]) == [[1], [3]]
+
+
+def test_c1_quantization() -> None:
+    conformance.refuses("C1", _model(output=Operand((2, 1), 0.25, 3)))
+
+
+def test_c2_axis() -> None:
+    conformance.refuses("C2", _model(axis=2))
+
+
+def test_c3_shape() -> None:
+    conformance.refuses("C3", _model(axis=0))
+
+
+@st.composite
+def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
+    rng = draw(conformance.generators())
+    shape = draw(moving.shapes())
+    axis, place = moving.any_axis(draw, len(shape))
+    count = draw(st.integers(1, 4))
+    whole = [*shape[:place], shape[place] * count, *shape[place + 1 :]]
+    inputs = [integers([axis]), moving.operand(whole, dtype)]
+    return moving.case(rng, "SPLIT", inputs, [shape] * count, num_splits=count)
+
+
+@pytest.mark.parametrize("dtype", ENGINES)
+@conformance.random_cases
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(dtype)), ENGINES[dtype])
