@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-ops lint format lock bench-accuracy bench-interpreter bench-step-time clean
+.PHONY: help demo test test-ops fuzz lint format lock clean
+.PHONY: bench-accuracy bench-ill-conditioned bench-interpreter bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -24,6 +25,9 @@ test: $(STAMP) ## Run the tests.
 test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each op and type.
 	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
 
+fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
+	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000
+
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,6 +46,9 @@ bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, thr
 
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter
+
+bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT here against tfmot's.
+	$(BIN)/python -m tools.bench_ill_conditioned
 
 bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
 	$(BIN)/python -m tools.bench_step_time

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from pipeline import report
 from pipeline.errors import TrainingError
+from pipeline.quant_params import SCHEMES
 from tools import cli
 
 _DATA_DIR = flags.DEFINE_string(
@@ -34,11 +35,14 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", "out/bench_accuracy", "Where res
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds 0 to N-1.", 1)
 _FLOAT_EPOCHS = flags.DEFINE_integer("float_epochs", 8, "Epochs of the float phase.", 1)
 _QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 1, "Epochs of the QAT phase.", 1)
+_NET = flags.DEFINE_multi_enum(
+    "net", ["resnet_cifar", "mobilenet_v1"], ["resnet_cifar", "mobilenet_v1"], "Networks."
+)
+_SCHEME = flags.DEFINE_multi_enum("scheme", list(SCHEMES), list(SCHEMES), "Schemes.")
 _NUM_JOBS = flags.DEFINE_integer("num_jobs", 2, "Trainings at a time.", 1)
 _NUM_VERIFIED = flags.DEFINE_integer("num_verified", 64, "Pictures whose tensors are compared.", 1)
 
-_NETS = {"resnet_cifar": "depth=8", "mobilenet_v1": "alpha=0.25"}
-_SCHEMES = ("int8_per_channel", "int8_per_tensor")
+_MODEL_ARGS = {"resnet_cifar": "depth=8", "mobilenet_v1": "alpha=0.25"}
 _MAY_FIND_FAULT = ("certify", "verify")
 
 
@@ -64,7 +68,7 @@ def main() -> None:
     """Runs what is missing and prints the table."""
     folder = pathlib.Path(_OUTPUT_DIR.value)
     # Networks alternate, so that both jobs at a time are of about equal length.
-    jobs = [(net, seed) for seed in range(_SEEDS.value) for net in _NETS]
+    jobs = [(net, seed) for seed in range(_SEEDS.value) for net in _NET.value]
     with concurrent.futures.ThreadPoolExecutor(_NUM_JOBS.value) as pool:
         cells = [cell for row in pool.map(lambda job: _job(folder, *job), jobs) for cell in row]
     report.write(folder / "accuracy.json", "bench_accuracy", {"cells": cells})
@@ -74,7 +78,7 @@ def main() -> None:
 def _job(folder: pathlib.Path, net: str, seed: int) -> list[Cell]:
     base = folder / f"{net}_{seed}"
     _train_float(base, net, seed)
-    return [_quantize(base, net, seed, scheme) for scheme in _SCHEMES]
+    return [_quantize(base, net, seed, scheme) for scheme in _SCHEME.value]
 
 
 def _train_float(base: pathlib.Path, net: str, seed: int) -> None:
@@ -84,7 +88,7 @@ def _train_float(base: pathlib.Path, net: str, seed: int) -> None:
     resumable = (run_dir / "run.json").exists()
     new = [
         f"--model={net}",
-        f"--model_args={_NETS[net]}",
+        f"--model_args={_MODEL_ARGS[net]}",
         "--dataset=cifar10",
         f"--data_dir={_DATA_DIR.value}",
         f"--float_epochs={_FLOAT_EPOCHS.value}",
@@ -192,8 +196,8 @@ def _print(cells: list[Cell]) -> None:
         )
     console = cli.console()
     console.print(table)
-    for net in _NETS:
-        for scheme in _SCHEMES:
+    for net in _NET.value:
+        for scheme in _SCHEME.value:
             gaps = [
                 100 * (cell.int8_accuracy - cell.float_accuracy)
                 for cell in cells

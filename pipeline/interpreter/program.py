@@ -199,7 +199,12 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
 
 def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:
     operands = [None if tensor is None else values[tensor.index] for tensor in step.inputs]
-    result = step.evaluate(*operands)
+    try:
+        result = step.evaluate(*operands)
+    except MemoryError as error:
+        raise ModelError(
+            f"{step.operator.op} (op {step.operator.index}) needs too much memory: {error}"
+        ) from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(step.outputs):
         raise ModelError(

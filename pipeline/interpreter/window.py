@@ -7,6 +7,8 @@ import numpy as np
 from pipeline.interpreter.op_context import OpContext
 
 _HEIGHT, _WIDTH = 1, 2  # Axes of [batch, height, width, channels].
+# Padding beyond this has no use, and takes memory all the same.
+_LARGEST_PADDING = 2**12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,12 @@ def prepare(context: OpContext, label: str, size: tuple[int, ...], dilated: bool
         count = -(-covered // stride)
         context.require(count > 0, label, f"an image of at least {extent} steps", image)
         missing = max(0, (count - 1) * stride + extent - image) if padding == "SAME" else 0
+        context.require(
+            missing <= _LARGEST_PADDING,
+            label,
+            f"at most {_LARGEST_PADDING} steps of padding",
+            missing,
+        )
         before = missing // 2
         axes.append(Axis(taps, stride, dilation, (before, missing - before), count))
     return Window(*axes)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.pipeline.interpreter.one_op import Operand, model
+
 
 @pytest.fixture(scope="module")
 def road(run_tool, tmp_path_factory):
@@ -47,12 +49,12 @@ def test_every_tensor_is_exact_and_every_layer_faithful(road):
 
 def test_uint8_edges(road, run_tool, tmp_path):
     folder, _ = road
-    model = tmp_path / "uint8.tflite"
+    path = tmp_path / "uint8.tflite"
     done = run_tool(
-        *("convert", f"--run_dir={folder / 'run'}", f"--output={model}", "--inference_io=uint8")
+        *("convert", f"--run_dir={folder / 'run'}", f"--output={path}", "--inference_io=uint8")
     )
     assert done.returncode == 0, done.stderr
-    done = run_tool("verify", f"--model={model}", "--num_inputs=2")
+    done = run_tool("verify", f"--model={path}", "--num_inputs=2")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -61,6 +63,17 @@ def test_float_model_is_no_integer_model(road, run_tool):
     done = run_tool("certify", f"--model={folder / 'model_float.tflite'}")
     assert done.returncode == 1
     assert "conv1" in done.stdout
+
+
+def test_model_of_another_run_is_refused(road, run_tool, tmp_path):
+    folder, _ = road
+    other = tmp_path / "other.tflite"
+    image = Operand((1, 16, 16, 1), 1 / 128, 0)
+    other.write_bytes(model("RELU", [image], image))
+    done = run_tool("verify", f"--model={other}", f"--run_dir={folder / 'run'}", "--num_inputs=2")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "no op of the flatbuffer is named after a layer of the run" in done.stderr
 
 
 def test_second_run_in_the_same_place_is_refused(road, run_tool):
