@@ -16,10 +16,21 @@ from pipeline.interpreter.requantize import ARITHMETICS, Arithmetic
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Kernels under one arithmetic. A kernel with `takes(context)` may leave an op to the next."""
+    """Kernels under one arithmetic. A kernel with `takes(context)` may leave an op to the next.
+
+    Attributes:
+      arithmetic: On x86-64, and on arm64 where there is no other.
+      kernels: By op.
+      arm64: The arithmetic on arm64, where it is another.
+    """
 
     arithmetic: Arithmetic
     kernels: Mapping[str, Kernel]
+    arm64: Arithmetic | None = None
+
+    def on(self, target: str) -> Arithmetic:
+        """Returns the arithmetic on a target."""
+        return self.arm64 if self.arm64 and target == "arm64" else self.arithmetic
 
 
 ENGINES: dict[str, tuple[Layer, ...]] = {
@@ -37,7 +48,7 @@ ENGINES: dict[str, tuple[Layer, ...]] = {
     ),
     # TFLite's default delegate on Android, and what it leaves to the builtin optimized kernels.
     "xnnpack": (
-        Layer(ARITHMETICS["xnnpack"], xnnpack.KERNELS),
+        Layer(ARITHMETICS["xnnpack"], xnnpack.KERNELS, ARITHMETICS["xnnpack_arm64"]),
         Layer(ARITHMETICS["ruy"], ruy.KERNELS),
         Layer(ARITHMETICS["ruy"], KERNELS),
     ),
@@ -52,7 +63,7 @@ def choose(engine: str, context: OpContext) -> tuple[Kernel, OpContext]:
     """
     for layer in ENGINES[engine]:
         kernel = layer.kernels.get(context.operator.op)
-        layered = dataclasses.replace(context, arithmetic=layer.arithmetic)
+        layered = dataclasses.replace(context, arithmetic=layer.on(context.target))
         if kernel is not None and (not hasattr(kernel, "takes") or kernel.takes(layered)):
             return kernel, layered
     raise UnsupportedOpError(f"{context.where}: no kernel of engine {engine!r} takes this op")

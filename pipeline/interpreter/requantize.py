@@ -5,21 +5,22 @@ an op is prepared, and how those integers round an accumulator at every run.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-import numpy as np
-
-from pipeline.interpreter import fixed_point, real_scales
+from pipeline.interpreter import real_scales
+from pipeline.interpreter.requantizers import (
+    DoublePrecision,
+    DoubleRounding,
+    HalfUp,
+    LongRounding,
+    OneRounding,
+    Requantizer,
+    SinglePrecision,
+)
 from pipeline.quant_params import QUANTIZED_LIMITS
 
-_LOW_32_BITS = 2**32 - 1
-# Bits of an IEEE-754 significand, the leading one included: of a double, and of a float32.
-_SIGNIFICAND_BITS = 53
-_FLOAT32_BITS = 24
-# Far outside of every code, with room for the zero point that is added to it.
-_SATURATED = 2**30
+# Takes input scale, filter scales (one or one per channel) and output scale.
+MakeRequantizer = Callable[[float, Sequence[float], float], Requantizer]
 
 # Fused activation -> real bounds; None leaves that side to the storage type.
 _ACTIVATION_RANGES: dict[str, tuple[float | None, float | None]] = {
@@ -30,165 +31,19 @@ _ACTIVATION_RANGES: dict[str, tuple[float | None, float | None]] = {
 }
 
 
-class Requantizer(Protocol):
-    """Integers that stand for the real multipliers of one op, and how they round."""
-
-    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns round(multiplier * accumulator) as int32, without the output zero point.
-
-        Args:
-          accumulator: int32; the last axis is the output channel.
-        """
-        ...
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class DoubleRounding:
-    """Rounds twice: ties up in the high multiplication, then away from zero in the right shift.
+@dataclasses.dataclass(frozen=True)
+class Filtered:
+    """How an op with a filter rounds, by the type of its data.
 
     Attributes:
-      significand: int32[channels], or a scalar for all of them.
-      shift: int32, same shape; positive is a left shift.
+      int8: int8 data; also int16 data where accumulators are int32.
+      uint8: uint8 data; None where the engine has none.
+      long: int16 data where accumulators are int64; None where the engine has none.
     """
 
-    significand: np.ndarray
-    shift: np.ndarray
-
-    @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "DoubleRounding":
-        """Quantizes real multipliers (doubles, one per channel)."""
-        quantized = [fixed_point.quantize_multiplier(multiplier) for multiplier in multipliers]
-        return cls(
-            significand=_per_channel([multiplier.significand for multiplier in quantized]),
-            shift=_per_channel([multiplier.shift for multiplier in quantized]),
-        )
-
-    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
-        return fixed_point.multiply_by_quantized_multiplier(
-            accumulator, self.significand, self.shift
-        )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class DoublePrecision:
-    """Rounds as a double would, in integers: to 53 bits, ties to even; then ties away from zero.
-
-    A double is a 53-bit integer times a power of two, so the exact product with an int32 has 84
-    bits: it is held as high * 2**32 + low.
-
-    Attributes:
-      significand: int64[channels], or a scalar for all of them; 53 bits.
-      exponent: int64, same shape; the multiplier is significand * 2**exponent.
-    """
-
-    significand: np.ndarray
-    exponent: np.ndarray
-
-    @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "DoublePrecision":
-        """Takes real multipliers (doubles, one per channel) apart, exactly."""
-        parts = [math.frexp(multiplier) for multiplier in multipliers]
-        significands = [int(fraction * 2**_SIGNIFICAND_BITS) for fraction, _ in parts]
-        return cls(
-            significand=_per_channel(significands, np.int64),
-            exponent=_per_channel([power - _SIGNIFICAND_BITS for _, power in parts], np.int64),
-        )
-
-    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns the rounded products as int32; one that does not fit becomes -2**31.
-
-        That is what x86-64 makes of a double which no int32 can hold.
-        """
-        magnitude = np.abs(accumulator.astype(np.int64))
-        low = magnitude * (self.significand & _LOW_32_BITS)
-        high = magnitude * (self.significand >> 32) + (low >> 32)
-        low &= _LOW_32_BITS
-
-        num_dropped = np.maximum(fixed_point.bit_length(high) + 32 - _SIGNIFICAND_BITS, 0)
-        kept = (high << (32 - num_dropped)) | (low >> num_dropped)
-        one = np.int64(1) << num_dropped
-        # Ties may go up here instead of to even: numbers k + 1/2, where the second rounding
-        # decides, are even in this last place, so that no result depends on it.
-        kept += 2 * (low & (one - 1)) >= one
-
-        shift = -(self.exponent + num_dropped)
-        # Beyond these limits the result is zero or does not fit, whatever the exact shift.
-        right_shift, left_shift = np.clip(shift, 0, 62), np.clip(-shift, 0, 9)
-        half = (np.int64(1) << right_shift) >> 1
-        result = ((kept << left_shift) + half) >> right_shift
-        result = np.where(accumulator < 0, -result, result)
-        fits = (result >= fixed_point.INT32_MIN) & (result <= fixed_point.INT32_MAX)
-        return np.where(fits, result, fixed_point.INT32_MIN).astype(np.int32)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class HalfUp:
-    """Rounds twice: ties up in the high multiplication, then up again in the right shift.
-
-    Attributes:
-      significand: int32[channels], or a scalar for all of them.
-      shift: int32, same shape; positive is a left shift.
-    """
-
-    significand: np.ndarray
-    shift: np.ndarray
-
-    @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "HalfUp":
-        """Quantizes real multipliers (doubles, one per channel)."""
-        quantized = DoubleRounding.from_real(multipliers)
-        return cls(quantized.significand, quantized.shift)
-
-    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
-        left_shift = np.maximum(self.shift, 0).astype(np.int32)
-        right_shift = np.maximum(-self.shift, 0).astype(np.int64)
-        high = fixed_point.saturating_rounding_doubling_high_mul(
-            accumulator << left_shift, self.significand
-        ).astype(np.int64)
-        half = (np.int64(1) << right_shift) >> 1
-        return ((high + half) >> right_shift).astype(np.int32)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SinglePrecision:
-    """Rounds as float32 would, in integers, ties to even each time: XNNPACK's requantization.
-
-    The accumulator is rounded to 24 bits, its product with the multiplier to 24 bits again, and
-    that to an integer.
-
-    Attributes:
-      significand: int64[channels], or a scalar for all of them; 24 bits.
-      exponent: int64, same shape; the multiplier is significand * 2**exponent.
-    """
-
-    significand: np.ndarray
-    exponent: np.ndarray
-
-    @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "SinglePrecision":
-        """Takes real multipliers (each exactly a float32, one per channel) apart."""
-        parts = [math.frexp(multiplier) for multiplier in multipliers]
-        significands = [int(fraction * 2**_FLOAT32_BITS) for fraction, _ in parts]
-        return cls(
-            significand=_per_channel(significands, np.int64),
-            exponent=_per_channel([power - _FLOAT32_BITS for _, power in parts], np.int64),
-        )
-
-    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
-        """Returns the rounded products as int32, saturating."""
-        magnitude = np.abs(accumulator.astype(np.int64))
-        first_dropped = np.maximum(fixed_point.bit_length(magnitude) - _FLOAT32_BITS, 0)
-        product = fixed_point.shift_right_to_even(magnitude, first_dropped) * self.significand
-        second_dropped = np.maximum(fixed_point.bit_length(product) - _FLOAT32_BITS, 0)
-        product = fixed_point.shift_right_to_even(product, second_dropped)
-        shift = -(self.exponent + first_dropped + second_dropped)
-        # Beyond these limits the result is zero or saturates, whatever the exact shift.
-        right_shift, left_shift = np.clip(shift, 0, 30), np.clip(-shift, 0, 31)
-        result = fixed_point.shift_right_to_even(product << left_shift, right_shift)
-        result = np.minimum(result, _SATURATED).astype(np.int32)
-        return np.where(accumulator < 0, -result, result)
+    int8: MakeRequantizer
+    uint8: MakeRequantizer | None
+    long: MakeRequantizer | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,53 +51,35 @@ class Arithmetic:
     """How one engine rounds.
 
     Attributes:
-      convolution: Takes input scale, filter scales (one or one per channel) and output scale of
-        CONV_2D or DEPTHWISE_CONV_2D.
-      fully_connected: The same for FULLY_CONNECTED.
-      double_scales: Whether products of scales that TFLite rounds to float32 (in MUL, PRELU and
-        others) are computed in double.
+      convolution: CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
+      fully_connected: FULLY_CONNECTED.
       activation_bounds: Takes a fused activation's name, the output's scale, zero point and dtype;
         returns the smallest and the largest output code. KeyError for another activation.
+      double_scales: Whether products of scales that TFLite rounds to float32 (in MUL, PRELU and
+        others) are computed in double.
+      trusts_bias_tensor: Whether the type of a bias tensor says what it holds; else the option
+        quantized_bias_type does.
     """
 
-    convolution: Callable[[float, Sequence[float], float], Requantizer]
-    fully_connected: Callable[[float, Sequence[float], float], Requantizer]
+    convolution: Filtered
+    fully_connected: Filtered
     activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
     double_scales: bool = False
+    trusts_bias_tensor: bool = False
 
 
-def _per_channel(values: Sequence[int], dtype: type[np.signedinteger] = np.int32) -> np.ndarray:
-    return np.array(values if len(values) > 1 else values[0], dtype)
+def _rounded_by(
+    requantizer: Callable[[Sequence[float]], Requantizer],
+    product: Callable[[float, float, float], float],
+) -> MakeRequantizer:
+    """Returns what rounds by `requantizer` after multiplying scales by `product`."""
 
+    def make(
+        input_scale: float, filter_scales: Sequence[float], output_scale: float
+    ) -> Requantizer:
+        return requantizer([product(input_scale, scale, output_scale) for scale in filter_scales])
 
-def _double_rounding(
-    input_scale: float, filter_scales: Sequence[float], output_scale: float
-) -> DoubleRounding:
-    return DoubleRounding.from_real(
-        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
-    )
-
-
-def _half_up(input_scale: float, filter_scales: Sequence[float], output_scale: float) -> HalfUp:
-    return HalfUp.from_real(
-        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
-    )
-
-
-def _double_precision(
-    input_scale: float, filter_scales: Sequence[float], output_scale: float
-) -> DoublePrecision:
-    return DoublePrecision.from_real(
-        [real_scales.double_product(input_scale, scale, output_scale) for scale in filter_scales]
-    )
-
-
-def _single_precision(
-    input_scale: float, filter_scales: Sequence[float], output_scale: float
-) -> SinglePrecision:
-    return SinglePrecision.from_real(
-        [real_scales.float32_product(input_scale, scale, output_scale) for scale in filter_scales]
-    )
+    return make
 
 
 def _bounds_rounded_before_zero_point(
@@ -270,28 +107,44 @@ def _bounds_rounded_after_zero_point(
     return code_min, code_max
 
 
+# In double, or first the product in float32 and then the quotient in double, or both in float32.
+_DOUBLE_ROUNDING = _rounded_by(DoubleRounding.from_real, real_scales.double_product)
+_DOUBLE_ROUNDING_MIXED = _rounded_by(DoubleRounding.from_real, real_scales.mixed_product)
+_HALF_UP = _rounded_by(HalfUp.from_real, real_scales.double_product)
+_HALF_UP_MIXED = _rounded_by(HalfUp.from_real, real_scales.mixed_product)
+_LONG_ROUNDING = _rounded_by(LongRounding.from_real, real_scales.double_product)
+_DOUBLE_PRECISION = _rounded_by(DoublePrecision.from_real, real_scales.double_product)
+_SINGLE_PRECISION = _rounded_by(SinglePrecision.from_real, real_scales.float32_product)
+_ONE_ROUNDING = _rounded_by(OneRounding.from_real, real_scales.float32_product)
+
 ARITHMETICS: dict[str, Arithmetic] = {
     # TFLite BUILTIN_REF: its FULLY_CONNECTED requantizes in double precision, alone of its ops.
     "reference": Arithmetic(
-        convolution=_double_rounding,
-        fully_connected=_double_precision,
+        convolution=Filtered(_DOUBLE_ROUNDING, _DOUBLE_ROUNDING_MIXED, _LONG_ROUNDING),
+        fully_connected=Filtered(_DOUBLE_PRECISION, _DOUBLE_PRECISION, _DOUBLE_PRECISION),
         activation_bounds=_bounds_rounded_before_zero_point,
     ),
     "tflm": Arithmetic(
-        convolution=_double_rounding,
-        fully_connected=_double_rounding,
+        convolution=Filtered(_DOUBLE_ROUNDING, None, _LONG_ROUNDING),
+        fully_connected=Filtered(_DOUBLE_ROUNDING, None, _LONG_ROUNDING),
         activation_bounds=_bounds_rounded_before_zero_point,
         double_scales=True,
+        trusts_bias_tensor=True,
     ),
     "ruy": Arithmetic(
-        convolution=_half_up,
-        fully_connected=_half_up,
+        convolution=Filtered(_HALF_UP, _HALF_UP_MIXED, _LONG_ROUNDING),
+        fully_connected=Filtered(_HALF_UP, _HALF_UP_MIXED, _DOUBLE_PRECISION),
         activation_bounds=_bounds_rounded_before_zero_point,
     ),
     # Of the ops that XNNPACK's delegate takes; the others have the arithmetic of ruy.
     "xnnpack": Arithmetic(
-        convolution=_single_precision,
-        fully_connected=_single_precision,
+        convolution=Filtered(_SINGLE_PRECISION, _SINGLE_PRECISION, None),
+        fully_connected=Filtered(_SINGLE_PRECISION, _SINGLE_PRECISION, None),
+        activation_bounds=_bounds_rounded_after_zero_point,
+    ),
+    "xnnpack_arm64": Arithmetic(
+        convolution=Filtered(_SINGLE_PRECISION, _ONE_ROUNDING, None),
+        fully_connected=Filtered(_SINGLE_PRECISION, _ONE_ROUNDING, None),
         activation_bounds=_bounds_rounded_after_zero_point,
     ),
 }

@@ -84,9 +84,9 @@ def prepare(output: OutputStage, num_channels: int, bound: int) -> Stage | None:
     rule = _RULES.get(type(requantizer).__name__)
     if rule is None or output.dtype != np.int8:
         return None
+    significand, exponent, *_ = vars(requantizer).values()
     significand, exponent = (
-        np.broadcast_to(values, num_channels).astype(np.int64)
-        for values in vars(requantizer).values()
+        np.broadcast_to(values, num_channels).astype(np.int64) for values in (significand, exponent)
     )
     if rule in _NEAR_BITS:
         form = NEAR
