@@ -4,7 +4,10 @@ Source: tensorflow/lite/delegates/xnnpack/xnnpack_delegate.cc (CheckTensorType a
 functions of each node).
 """
 
+from collections.abc import Collection
+
 from pipeline.interpreter import real_scales
+from pipeline.interpreter.filtered import Operands
 from pipeline.interpreter.op_context import OpContext
 
 _TYPES = ("int8", "uint8")
@@ -18,14 +21,28 @@ def has_one_8_bit_type(context: OpContext, num_inputs: int) -> bool:
     return len(types) == 1 and types <= set(_TYPES)
 
 
-def takes_filter(context: OpContext, bias_needed: bool) -> bool:
-    """Returns whether data, filter and bias (inputs 0 to 2) can be delegated."""
-    filter_, bias = context.input(1), context.optional_input(2)
-    if not has_one_8_bit_type(context, 2) or filter_.data is None:
+def takes_filter(
+    context: OpContext, operands: Operands, bias_needed: bool, packed: Collection[str] = ()
+) -> bool:
+    """Returns whether data, filter and bias can be delegated.
+
+    Args:
+      context: The op.
+      operands: Where it has what.
+      bias_needed: Whether the bias must be there.
+      packed: Types of filters, besides int8, that int8 data may meet.
+    """
+    data, filter_ = context.input(operands.data), context.input(operands.filter_)
+    bias = context.optional_input(operands.bias)
+    one_type = data.dtype == context.output.dtype and data.dtype in _TYPES
+    same_or_packed = filter_.dtype == data.dtype or (
+        data.dtype == "int8" and filter_.dtype in packed
+    )
+    if not (one_type and same_or_packed) or filter_.data is None:
         return False
     if (bias is None and bias_needed) or (bias is not None and bias.data is None):
         return False
-    input_scale, _ = context.per_tensor(context.input(0))
+    input_scale, _ = context.per_tensor(data)
     output_scale, _ = context.per_tensor(context.output)
     return all(
         real_scales.float32_product(input_scale, scale, output_scale) < _SCALE_LIMIT

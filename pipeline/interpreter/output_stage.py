@@ -1,7 +1,6 @@
 """The last step of most ops: accumulators become output codes."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -40,32 +39,3 @@ def prepare(
     _, zero_point = context.per_tensor(context.output)
     dtype = np.dtype(context.output.dtype)
     return OutputStage(requantizer, zero_point, *activation_bounds, dtype)
-
-
-def prepare_filtered(
-    context: OpContext,
-    arithmetic: Callable[[float, Sequence[float], float], Requantizer],
-    channel_axis: int,
-    labels: tuple[str, str],
-) -> OutputStage:
-    """Returns the stage of an op with inputs (data, filter, ...) and a fused activation.
-
-    Args:
-      context: The op.
-      arithmetic: Takes input scale, filter scales and output scale.
-      channel_axis: Axis of the filter that scales may run along.
-      labels: Constraints on the filter's quantization and on the activation.
-
-    Raises:
-      UnsupportedOpError: Scales run along another axis, or the activation is unknown.
-    """
-    input_scale, _ = context.per_tensor(context.input(0))
-    output_scale, _ = context.per_tensor(context.output)
-    filter_ = context.quantization(context.input(1))
-    if len(filter_.scale) > 1:
-        axis = filter_.quantized_dimension
-        context.require(
-            axis == channel_axis, labels[0], f"filter scales along {channel_axis}", axis
-        )
-    requantizer = arithmetic(input_scale, filter_.scale, output_scale)
-    return prepare(context, requantizer, context.fused_activation_bounds(labels[1]))

@@ -40,7 +40,7 @@ def prepare(context: OpContext) -> Params:
         (output_scale, output_zero_point),
     )
     size = context.option("filter_height", int), context.option("filter_width", int)
-    windows = window.prepare(context, "C3", size, dilated=False)
+    windows = window.prepare(context, "C3", context.input(0).shape, size, dilated=False)
     batch, _, _, channels = input_shape
     context.require_shape("C3", (batch, windows.height.count, windows.width.count, channels))
     return Params(windows, *context.fused_activation_bounds("C4"))

@@ -16,6 +16,7 @@ from pipeline.interpreter.requantizers import (
     OneRounding,
     Requantizer,
     SinglePrecision,
+    VectorRounding,
 )
 from pipeline.quant_params import QUANTIZED_LIMITS
 
@@ -36,13 +37,15 @@ class Filtered:
     """How an op with a filter rounds, by the type of its data.
 
     Attributes:
-      int8: int8 data; also int16 data where accumulators are int32.
+      int8: int8 data.
       uint8: uint8 data; None where the engine has none.
+      int16: int16 data where accumulators are int32; None where the engine has none.
       long: int16 data where accumulators are int64; None where the engine has none.
     """
 
     int8: MakeRequantizer
     uint8: MakeRequantizer | None
+    int16: MakeRequantizer | None
     long: MakeRequantizer | None
 
 
@@ -51,7 +54,9 @@ class Arithmetic:
     """How one engine rounds.
 
     Attributes:
-      convolution: CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
+      convolution: CONV_2D.
+      depthwise: DEPTHWISE_CONV_2D.
+      transposed: TRANSPOSE_CONV.
       fully_connected: FULLY_CONNECTED.
       activation_bounds: Takes a fused activation's name, the output's scale, zero point and dtype;
         returns the smallest and the largest output code. KeyError for another activation.
@@ -62,6 +67,8 @@ class Arithmetic:
     """
 
     convolution: Filtered
+    depthwise: Filtered
+    transposed: Filtered
     fully_connected: Filtered
     activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
     double_scales: bool = False
@@ -112,39 +119,67 @@ _DOUBLE_ROUNDING = _rounded_by(DoubleRounding.from_real, real_scales.double_prod
 _DOUBLE_ROUNDING_MIXED = _rounded_by(DoubleRounding.from_real, real_scales.mixed_product)
 _HALF_UP = _rounded_by(HalfUp.from_real, real_scales.double_product)
 _HALF_UP_MIXED = _rounded_by(HalfUp.from_real, real_scales.mixed_product)
+_VECTORS = _rounded_by(VectorRounding.of_channels, real_scales.double_product)
+_FLAT_VECTORS_MIXED = _rounded_by(VectorRounding.flat, real_scales.mixed_product)
 _LONG_ROUNDING = _rounded_by(LongRounding.from_real, real_scales.double_product)
 _DOUBLE_PRECISION = _rounded_by(DoublePrecision.from_real, real_scales.double_product)
 _SINGLE_PRECISION = _rounded_by(SinglePrecision.from_real, real_scales.float32_product)
 _ONE_ROUNDING = _rounded_by(OneRounding.from_real, real_scales.float32_product)
 
+_TWO_ROUNDINGS = Filtered(
+    int8=_DOUBLE_ROUNDING,
+    uint8=_DOUBLE_ROUNDING_MIXED,
+    int16=_DOUBLE_ROUNDING,
+    long=_LONG_ROUNDING,
+)
+_ONLY_INT8 = dataclasses.replace(_TWO_ROUNDINGS, uint8=None)
+_IN_DOUBLE = Filtered(
+    int8=_DOUBLE_PRECISION,
+    uint8=_DOUBLE_PRECISION,
+    int16=_DOUBLE_PRECISION,
+    long=_DOUBLE_PRECISION,
+)
+_IN_FLOAT32 = Filtered(int8=_SINGLE_PRECISION, uint8=_SINGLE_PRECISION, int16=None, long=None)
+_IN_FLOAT32_ON_ARM64 = dataclasses.replace(_IN_FLOAT32, uint8=_ONE_ROUNDING)
+
 ARITHMETICS: dict[str, Arithmetic] = {
     # TFLite BUILTIN_REF: its FULLY_CONNECTED requantizes in double precision, alone of its ops.
     "reference": Arithmetic(
-        convolution=Filtered(_DOUBLE_ROUNDING, _DOUBLE_ROUNDING_MIXED, _LONG_ROUNDING),
-        fully_connected=Filtered(_DOUBLE_PRECISION, _DOUBLE_PRECISION, _DOUBLE_PRECISION),
+        convolution=_TWO_ROUNDINGS,
+        depthwise=_TWO_ROUNDINGS,
+        transposed=_TWO_ROUNDINGS,
+        fully_connected=_IN_DOUBLE,
         activation_bounds=_bounds_rounded_before_zero_point,
     ),
     "tflm": Arithmetic(
-        convolution=Filtered(_DOUBLE_ROUNDING, None, _LONG_ROUNDING),
-        fully_connected=Filtered(_DOUBLE_ROUNDING, None, _LONG_ROUNDING),
+        convolution=_ONLY_INT8,
+        depthwise=_ONLY_INT8,
+        transposed=dataclasses.replace(_ONLY_INT8, int16=None),
+        fully_connected=_ONLY_INT8,
         activation_bounds=_bounds_rounded_before_zero_point,
         double_scales=True,
         trusts_bias_tensor=True,
     ),
     "ruy": Arithmetic(
-        convolution=Filtered(_HALF_UP, _HALF_UP_MIXED, _LONG_ROUNDING),
-        fully_connected=Filtered(_HALF_UP, _HALF_UP_MIXED, _DOUBLE_PRECISION),
+        convolution=Filtered(_HALF_UP, _HALF_UP_MIXED, _HALF_UP, _LONG_ROUNDING),
+        depthwise=Filtered(_VECTORS, _DOUBLE_ROUNDING_MIXED, None, _LONG_ROUNDING),
+        transposed=Filtered(_VECTORS, _FLAT_VECTORS_MIXED, _VECTORS, _LONG_ROUNDING),
+        fully_connected=Filtered(_HALF_UP, _HALF_UP_MIXED, _HALF_UP, _DOUBLE_PRECISION),
         activation_bounds=_bounds_rounded_before_zero_point,
     ),
     # Of the ops that XNNPACK's delegate takes; the others have the arithmetic of ruy.
     "xnnpack": Arithmetic(
-        convolution=Filtered(_SINGLE_PRECISION, _SINGLE_PRECISION, None),
-        fully_connected=Filtered(_SINGLE_PRECISION, _SINGLE_PRECISION, None),
+        convolution=_IN_FLOAT32,
+        depthwise=_IN_FLOAT32,
+        transposed=_IN_FLOAT32,
+        fully_connected=_IN_FLOAT32,
         activation_bounds=_bounds_rounded_after_zero_point,
     ),
     "xnnpack_arm64": Arithmetic(
-        convolution=Filtered(_SINGLE_PRECISION, _ONE_ROUNDING, None),
-        fully_connected=Filtered(_SINGLE_PRECISION, _ONE_ROUNDING, None),
+        convolution=_IN_FLOAT32_ON_ARM64,
+        depthwise=_IN_FLOAT32_ON_ARM64,
+        transposed=_IN_FLOAT32_ON_ARM64,
+        fully_connected=_IN_FLOAT32_ON_ARM64,
         activation_bounds=_bounds_rounded_after_zero_point,
     ),
 }

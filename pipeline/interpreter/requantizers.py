@@ -8,7 +8,7 @@ again, step by step.
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -98,6 +98,48 @@ class HalfUp:
         )
         mask = ((np.int64(1) << right_shift) - 1).astype(np.int32)
         return (high >> right_shift) + ((high & mask) > (mask >> 1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VectorRounding:
+    """Rounds twice: as HalfUp in whole vectors of elements, as DoubleRounding in the rest.
+
+    Attributes:
+      significand: int32[channels], or a scalar for all of them.
+      shift: int32, same shape; positive is a left shift.
+      lanes: Elements of a vector.
+      is_flat: Whether vectors run on from pixel to pixel; else each pixel's channels begin anew.
+    """
+
+    significand: np.ndarray
+    shift: np.ndarray
+    lanes: int
+    is_flat: bool
+
+    @classmethod
+    def of_channels(cls, multipliers: Sequence[float]) -> "VectorRounding":
+        """Quantizes real multipliers (doubles, one per channel); vectors of 8 channels."""
+        quantized = DoubleRounding.from_real(multipliers)
+        return cls(quantized.significand, quantized.shift, 8, False)
+
+    @classmethod
+    def flat(cls, multipliers: Sequence[float]) -> "VectorRounding":
+        """Quantizes the real multiplier (a double) of all channels; vectors of 16 elements."""
+        (multiplier,) = multipliers
+        quantized = DoubleRounding.from_real([multiplier])
+        return cls(quantized.significand, quantized.shift, 16, True)
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
+        rows = accumulator.reshape(1, -1) if self.is_flat else accumulator
+        result = HalfUp(self.significand, self.shift)(rows)
+        size = rows.shape[-1]
+        rest = slice(size - size % self.lanes, size)
+        significand, shift = (
+            values[rest] if values.ndim else values for values in (self.significand, self.shift)
+        )
+        result[..., rest] = DoubleRounding(significand, shift)(rows[..., rest])
+        return result.reshape(accumulator.shape)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -230,7 +272,7 @@ class DoublePrecision:
     nearest: OneRounding | None
 
     # A multiplier of 31 bits is off by 2**-31 of itself: results below 2**17 by 2**-14.
-    _LIMIT_BITS = 17
+    _LIMIT_BITS: ClassVar[int] = 17
 
     @classmethod
     def from_real(cls, multipliers: Sequence[float]) -> "DoublePrecision":
@@ -311,7 +353,7 @@ class SinglePrecision:
     nearest: OneRounding | None
 
     # Two roundings to 24 bits are off by 2**-23 together: results below 2**10 by 2**-13.
-    _LIMIT_BITS = 10
+    _LIMIT_BITS: ClassVar[int] = 10
 
     @classmethod
     def from_real(cls, multipliers: Sequence[float]) -> "SinglePrecision":

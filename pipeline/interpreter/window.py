@@ -38,12 +38,19 @@ class Window:
     width: Axis
 
 
-def prepare(context: OpContext, label: str, size: tuple[int, ...], dilated: bool) -> Window:
+def prepare(
+    context: OpContext,
+    label: str,
+    images: tuple[int, ...],
+    size: tuple[int, ...],
+    dilated: bool,
+) -> Window:
     """Returns the windows of an op, from its padding, stride and dilation options.
 
     Args:
-      context: The op; its first input is [batch, height, width, channels].
+      context: The op.
       label: The constraint that the op's contract puts on geometry.
+      images: [batch, height, width, channels], what windows slide over.
       size: Height and width of a window, in taps.
       dilated: Whether the op has dilation options.
 
@@ -61,7 +68,7 @@ def prepare(context: OpContext, label: str, size: tuple[int, ...], dilated: bool
             positive, label, "positive size, stride, dilation", (taps, stride, dilation)
         )
         extent = (taps - 1) * dilation + 1
-        image = context.input(0).shape[axis]
+        image = images[axis]
         covered = image if padding == "SAME" else image - extent + 1
         count = -(-covered // stride)
         context.require(count > 0, label, f"an image of at least {extent} steps", image)

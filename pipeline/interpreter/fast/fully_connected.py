@@ -20,7 +20,14 @@ def prepare(op: NumpyOp) -> Command | None:
     rows = math.prod(input_.shape) // depth
     one_tap = Axis(size=1, stride=1, dilation=1, padding=(0, 0), count=1)
     taps = Axis(size=1, stride=1, dilation=1, padding=(0, 0), count=rows)
-    params = Params(op.params.input_zero_point, Window(one_tap, taps), op.params.output)
+    common = op.params
+    params = Params(
+        common.input_zero_point,
+        common.filter_zero_point,
+        common.accumulator,
+        common.output,
+        Window(one_tap, taps),
+    )
     filters = filter_.data.reshape(channels, 1, 1, depth)
     values = None if bias is None else bias.data
     return convolution.prepare(params, (1, 1, rows, depth), filters, values, op.generic)

@@ -5,7 +5,8 @@ element; the rounding and the output's zero point are part of `offset`:
 
   UP    The two roundings of DoubleRounding and HalfUp together are one, ties up, for results that
         are not negative; of HalfUp for all.
-  AWAY  DoubleRounding of negative totals: ties of the second rounding go down.
+  AWAY  DoubleRounding of negative totals: ties of the second rounding go down; those of
+        VectorRounding in the last channels only.
   NEAR  DoublePrecision and SinglePrecision round more than once; but unless the exact product lies
         near a tie, one rounding of it gives the same integer. What lies near is computed again,
         by the rule itself.
@@ -20,17 +21,19 @@ from pipeline.interpreter.fast import simd
 from pipeline.interpreter.fast.command import aligned
 from pipeline.interpreter.fast.compiled import compiled, view
 from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.requantizers import VectorRounding
 
 # The forms a stage takes.
 UP, AWAY, NEAR, EXACT = range(4)
 
 # The rules.
-_DOUBLE_ROUNDING, _HALF_UP, _DOUBLE_PRECISION, _SINGLE_PRECISION = range(4)
+_DOUBLE_ROUNDING, _HALF_UP, _DOUBLE_PRECISION, _SINGLE_PRECISION, _VECTOR_ROUNDING = range(5)
 _RULES = {
     "DoubleRounding": _DOUBLE_ROUNDING,
     "HalfUp": _HALF_UP,
     "DoublePrecision": _DOUBLE_PRECISION,
     "SinglePrecision": _SINGLE_PRECISION,
+    "VectorRounding": _VECTOR_ROUNDING,
 }
 # A result may differ from one rounding of the exact product within 2**-bits of a tie. Both rules
 # round to 24 or 53 bits before; results that matter have 10 bits, since others are clamped.
@@ -112,12 +115,15 @@ def prepare(output: OutputStage, num_channels: int, bound: int) -> Stage | None:
     if rule not in _NEAR_BITS:
         # The first rounding adds 2**30 below it; where there is no second, that is all.
         offset += np.where(shift_left == 0, 2**30, 0)
+    less = np.where(shift_left == 0, 2**31, 0)
+    if isinstance(requantizer, VectorRounding):
+        less[: num_channels - num_channels % requantizer.lanes] = 0
     lines = aligned(np.zeros((-(-num_channels // simd.NUM_LANES), _LINES, 8), np.int64))
     near_bits = _NEAR_BITS.get(rule, 1)
     for line, values in (
         (_MULTIPLIER, multiplier),
         (_OFFSET, offset),
-        (_LESS, np.where(shift_left == 0, 2**31, 0)),
+        (_LESS, less),
         (_TOLERANCE, np.int64(1) << (31 + shift - near_bits)),
         (_MASK, ((np.int64(1) << (near_bits - 1)) - 1) << (32 + shift - near_bits)),
     ):
@@ -247,7 +253,10 @@ def _requantize_one(stage, block, totals, lane, target):
     elif stage.rule == _SINGLE_PRECISION:
         rounded = single_precision(total, significand, exponent)
     else:
-        rounded = fixed_point(total, significand, exponent, stage.rule == _DOUBLE_ROUNDING)
+        away = stage.rule == _DOUBLE_ROUNDING
+        if stage.rule == _VECTOR_ROUNDING:
+            away = view(_line(stage, block, _LESS + (lane & 1)), 8, np.int64)[lane >> 1] != 0
+        rounded = fixed_point(total, significand, exponent, away)
     code = np.int64(np.int32(rounded + stage.zero_point))  # Wraps at 32 bits.
     code = min(max(code, stage.activation_min), stage.activation_max)
     view(target, simd.NUM_LANES, np.int8)[lane] = code
@@ -255,7 +264,7 @@ def _requantize_one(stage, block, totals, lane, target):
 
 @compiled
 def fixed_point(total, significand, shift, away):
-    """Returns DoubleRounding's result, or HalfUp's; see requantize.py."""
+    """Returns DoubleRounding's result, or HalfUp's; see requantizers.py."""
     shifted = np.int64(np.int32(total << max(shift, 0)))
     high = (shifted * significand + (1 << 30)) >> 31
     right_shift = max(-shift, 0)
@@ -276,7 +285,7 @@ def bit_length(value):
 
 @compiled
 def double_precision(total, significand, exponent):
-    """Returns DoublePrecision's result; see requantize.py."""
+    """Returns DoublePrecision's result; see requantizers.py."""
     magnitude = abs(total)
     low = magnitude * (significand & 0xFFFFFFFF)
     high = magnitude * (significand >> 32) + (low >> 32)
@@ -310,7 +319,7 @@ def half_even(value, shift):
 
 @compiled
 def single_precision(total, significand, exponent):
-    """Returns SinglePrecision's result; see requantize.py."""
+    """Returns SinglePrecision's result; see requantizers.py."""
     magnitude = abs(total)
     num_dropped = max(bit_length(magnitude) - 24, 0)
     product = half_even(magnitude, num_dropped) * significand

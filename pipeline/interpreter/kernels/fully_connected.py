@@ -1,18 +1,18 @@
-"""FULLY_CONNECTED: int8 input and filter, optional int32 bias.
+"""FULLY_CONNECTED: input of 8 or 16 bits, filter of 8, 4 or 2, optional bias of 32 or 64.
 
   acc[b, o] = bias[o] + sum over d of
       (input[b, d] - input_zero_point) * (filter[o, d] - filter_zero_point)
   output[b, o] = clamp(output_zero_point + round(multiplier[o] * acc[b, o]))
   multiplier[o] = input_scale * filter_scale[o] / output_scale
 
-acc is int32 and wraps. The reference engine rounds as a double would, unlike in its convolutions;
-see requantize.py.
+Types and accumulators are those of filtered.py. The reference engine rounds as a double would,
+unlike in its convolutions; see requantize.py.
 
 Constraints (tests are named after these labels):
-  C1  input, filter, output are int8, bias is int32 or left out.
+  C1  types are a row of filtered.py, or int8 with an int4 or int2 filter; int16 has zero points 0.
   C2  filter is [channels, depth]; the input's elements divide into rows of depth.
   C3  filter scales are one, or one per output channel; then filter zero points are 0.
-  C4  bias has one entry per output channel.
+  C4  bias is left out, or has one entry per output channel and a type of filtered.py.
   C5  output is [rows, channels], or with keep_num_dims the input's shape with channels last.
   C6  fused activation is NONE, RELU, RELU6 or RELU_N1_TO_1.
   C7  weights are stored in the default format.
@@ -26,25 +26,23 @@ import math
 
 import numpy as np
 
-from pipeline.interpreter import matmul, output_stage
+from pipeline.interpreter import filtered, matmul
+from pipeline.interpreter.filtered import Labels, Operands
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.output_stage import OutputStage
+
+OPERANDS = Operands(data=0, filter_=1, bias=2)
+_LABELS = Labels(types="C1", filter_="C3", bias="C4", activation="C6")
 
 
 @dataclasses.dataclass(frozen=True)
-class Params:
+class Params(filtered.Params):
     """Integers of one fully connected layer."""
 
-    input_zero_point: int
-    filter_zero_point: int
     output_shape: tuple[int, ...]
-    output: OutputStage
 
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C7; turns scales into multipliers."""
-    bias = context.optional_input(2)
-    context.require_dtypes("C1", "int8", "int8", *(["int32"] if bias else []), "int8")
     input_, filter_ = context.input(0), context.input(1)
     num_elements = math.prod(input_.shape)
     context.require(
@@ -57,35 +55,23 @@ def prepare(context: OpContext) -> Params:
         (filter_.shape, input_.shape),
     )
     channels, depth = filter_.shape
-    filter_zero_points = context.quantization(filter_).zero_point
-    context.require(
-        len(filter_zero_points) == 1 or not any(filter_zero_points),
-        "C3",
-        "filter zero points 0 in every channel",
-        filter_zero_points,
-    )
-    if bias:
-        context.require(bias.shape == (channels,), "C4", f"bias shape {(channels,)}", bias.shape)
     keep_num_dims = context.option("keep_num_dims", bool)
     rows = input_.shape[:-1] if keep_num_dims else (num_elements // depth,)
     context.require_shape("C5", (*rows, channels))
     weights_format = context.option("weights_format", str)
     context.require(weights_format == "DEFAULT", "C7", "weights format DEFAULT", weights_format)
-    arithmetic = context.arithmetic.fully_connected
-    return Params(
-        input_zero_point=context.per_tensor(input_)[1],
-        filter_zero_point=filter_zero_points[0],
-        output_shape=context.output.shape,
-        output=output_stage.prepare_filtered(context, arithmetic, 0, ("C3", "C6")),
+    common = filtered.prepare(
+        context, OPERANDS, 0, context.arithmetic.fully_connected, _LABELS, ("int4", "int2")
     )
+    return Params(**vars(common), output_shape=context.output.shape)
 
 
 def evaluate(
     params: Params, input_: np.ndarray, filter_: np.ndarray, bias: np.ndarray | None = None
 ) -> np.ndarray:
-    """Returns int8 of the output's shape."""
-    rows = input_.reshape(-1, filter_.shape[1]).astype(np.int32) - params.input_zero_point
-    filters = filter_.astype(np.int32) - params.filter_zero_point
+    """Returns the input's type, of the output's shape."""
+    rows = params.centered_input(input_).reshape(-1, filter_.shape[1])
+    filters = params.centered_filter(filter_)
     accumulator = matmul.matmul_transposed(rows, filters)
     if bias is not None:
         accumulator = accumulator + bias

@@ -141,10 +141,14 @@ def plain_values(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
 
 
 def accumulators_near_ties(
-    rng: np.random.Generator, multipliers: np.ndarray, count: int
+    rng: np.random.Generator, multipliers: np.ndarray, count: int, dtype: str = "int8"
 ) -> np.ndarray:
-    """int32[count] whose products with multipliers (cycled) lie near k + 1/2, or at extremes."""
-    ties = rng.integers(-200, 200, count) + 0.5
+    """int32[count] whose products with multipliers (cycled) lie near k + 1/2, or at extremes.
+
+    k are codes of the type.
+    """
+    spread = 40_000 if dtype == "int16" else 200
+    ties = rng.integers(-spread, spread, count) + 0.5
     near = np.rint(ties / np.resize(multipliers, count)) + rng.integers(-3, 4, count)
     extremes = rng.choice([-(2**31), 2**31 - 1, -(2**30), 2**24 + 1, 0], count)
     chosen = np.where(rng.random(count) < 0.1, extremes, near)

@@ -256,11 +256,11 @@ def test_activation_bounds_round_halves_away_from_zero_and_clamp() -> None:
 
 def test_xnnpack_bounds_round_halves_to_even_after_the_zero_point() -> None:
     bounds = ARITHMETICS["xnnpack"].activation_bounds
-    # 1 / scale is 127.5 in float32.
-    scale = float(np.float32(2 / 255))
-    assert bounds("RELU_N1_TO_1", scale, 0, "int8") == (-128, 127)
-    assert bounds("RELU_N1_TO_1", scale, 127, "uint8") == (0, 254)
-    assert bounds("RELU_N1_TO_1", float(np.float32(0.4)), 1, "int8") == (-2, 4)
+    # 1 / scale is 2.5 in float32.
+    scale = float(np.float32(0.4))
+    assert bounds("RELU_N1_TO_1", scale, 0, "int8") == (-2, 2)
+    assert bounds("RELU_N1_TO_1", scale, 1, "int8") == (-2, 4)
+    assert bounds("RELU_N1_TO_1", scale, 1, "uint8") == (0, 4)
     assert bounds("NONE", scale, 0, "uint8") == (0, 255)
 
 

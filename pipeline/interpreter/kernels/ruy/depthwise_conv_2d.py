@@ -1,10 +1,7 @@
-"""DEPTHWISE_CONV_2D in TFLite's optimized kernels: without dilation, as the reference but half up.
-
-With dilation, the runtime chooses between its kernels by rules not known here; such an op is
-refused.
+"""DEPTHWISE_CONV_2D in TFLite's optimized kernels: as the reference, rounded by VectorRounding.
 
 Constraints:
-  C7  dilations are 1.
+  C7  there is a bias: without one, the runtime crashes (SIGSEGV).
 
 Source: DepthwiseConvPerChannel, tensorflow/lite/kernels/internal/optimized/integer_ops/
 depthwise_conv.h.
@@ -19,6 +16,6 @@ __all__ = ["evaluate", "prepare"]
 
 def prepare(context: OpContext) -> Params:
     """Checks C7 and the constraints of the reference kernel."""
-    dilations = [context.option(f"dilation_{letter}_factor", int) for letter in "hw"]
-    context.require(dilations == [1, 1], "C7", "no dilation under ruy's arithmetic", dilations)
+    bias = context.optional_input(2)
+    context.require(bias is not None, "C7", "a bias, without which the runtime crashes", "none")
     return depthwise_conv_2d.prepare(context)

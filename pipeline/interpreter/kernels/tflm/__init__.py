@@ -2,6 +2,8 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
+    conv_2d,
+    fully_connected,
     relu6,
     space_to_batch_nd,
     svdf,
@@ -9,6 +11,8 @@ from pipeline.interpreter.kernels.tflm import (
 )
 
 KERNELS: dict[str, Kernel] = {
+    "CONV_2D": conv_2d,
+    "FULLY_CONNECTED": fully_connected,
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
     "SVDF": svdf,

@@ -3,7 +3,7 @@
 Source: VisitConv2DNode and VisitDepthwiseConv2DNode, xnnpack_delegate.cc.
 """
 
-from pipeline.interpreter import delegate
+from pipeline.interpreter import convolution, delegate
 from pipeline.interpreter.kernels.conv_2d import evaluate, prepare
 from pipeline.interpreter.op_context import OpContext
 
@@ -12,4 +12,4 @@ __all__ = ["evaluate", "prepare", "takes"]
 
 def takes(context: OpContext) -> bool:
     """Returns whether the delegate takes it: 8 bits, constant filter and bias."""
-    return delegate.takes_filter(context, bias_needed=True)
+    return delegate.takes_filter(context, convolution.OPERANDS, bias_needed=True)

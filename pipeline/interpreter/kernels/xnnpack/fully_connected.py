@@ -4,13 +4,22 @@ Source: VisitFullyConnectedNode, xnnpack_delegate.cc.
 """
 
 from pipeline.interpreter import delegate
-from pipeline.interpreter.kernels.fully_connected import evaluate, prepare
+from pipeline.interpreter.kernels.fully_connected import OPERANDS, evaluate, prepare
 from pipeline.interpreter.op_context import OpContext
 
 __all__ = ["evaluate", "prepare", "takes"]
 
 
 def takes(context: OpContext) -> bool:
-    """Returns whether the delegate takes it: constant, symmetric int8 filter and constant bias."""
-    zero_points = context.quantization(context.input(1)).zero_point
-    return delegate.takes_filter(context, bias_needed=False) and not any(zero_points)
+    """Returns whether the delegate takes it: constant filter and bias, symmetric unless uint8.
+
+    Filters of 4 bits need an even depth; those of 2 bits a multiple of 4, and scales per channel.
+    """
+    filter_ = context.input(1)
+    quantization, depth = context.quantization(filter_), filter_.shape[-1]
+    if filter_.dtype == "int4" and depth % 2:
+        return False
+    if filter_.dtype == "int2" and (depth % 4 or len(quantization.scale) == 1):
+        return False
+    symmetric = filter_.dtype == "uint8" or not any(quantization.zero_point)
+    return symmetric and delegate.takes_filter(context, OPERANDS, False, ("int4", "int2"))

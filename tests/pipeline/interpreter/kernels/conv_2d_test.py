@@ -11,7 +11,19 @@ from tests.pipeline.interpreter.oracle import Oracle
 
 _OPTIONS = {"padding": "SAME", "stride_h": 1, "stride_w": 1}
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = {
+    "int8": ("reference", "tflm", "ruy", "xnnpack"),
+    "int8, int4 filter": ("reference", "tflm", "ruy", "xnnpack"),
+    "uint8": ("reference", "ruy", "xnnpack"),
+    "int16": ("reference", "tflm", "ruy", "xnnpack"),
+    "int16, int32 bias": ("reference", "tflm", "ruy", "xnnpack"),
+}
+
+
+_INT16: dict[str, Operand] = {
+    "input_": Operand((1, 3, 3, 1), 1.0, 0, "int16"),
+    "output": Operand((1, 3, 3, 1), 1.0, 0, "int16"),
+}
 
 
 def _model(
@@ -62,7 +74,15 @@ def test_halves_round_away_from_zero_after_ties_up() -> None:
 
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(input_=Operand((1, 3, 3, 1), 1.0, 1, "uint8")))
-    conformance.refuses("C1", _model(bias=integers([10], dtype="int64")))
+    conformance.refuses("C1", _model(filter_=constant(np.ones((1, 3, 3, 1), np.int16), 1.0)))
+    conformance.refuses(
+        "C1",
+        _model(
+            input_=Operand((1, 3, 3, 1), 1.0, 1, "int16"),
+            bias=integers([10], dtype="int64"),
+            output=_INT16["output"],
+        ),
+    )
 
 
 def test_c2_depth_of_input_and_filter() -> None:
@@ -83,6 +103,25 @@ def test_c4_bias_length() -> None:
     conformance.refuses("C4", _model(bias=integers([1, 2])))
 
 
+def test_c4_bias_type() -> None:
+    conformance.refuses("C4", _model(bias=integers([10], dtype="int64")))
+    conformance.refuses("C4", _model(**_INT16))
+
+
+def test_c4_bias_left_out_of_all_but_tflite_micro(oracle: Oracle) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-127, 128, (2, 3, 3, 1)).astype(np.int8)
+    content = model(
+        "CONV_2D",
+        [Operand((1, 3, 3, 1), 1.0, -1), constant(codes, [0.3, 0.7], 0), None],
+        Operand((1, 3, 3, 2), 300.0, 5),
+        **_OPTIONS,
+    )
+    conformance.refuses("C4", content)
+    values = rng.integers(-128, 128, (1, 3, 3, 1)).astype(np.int8)
+    conformance.check(oracle, conformance.Case(content, (values,)), ["tflm"])
+
+
 @pytest.mark.parametrize(
     "options",
     [{"stride_h": 0}, {"dilation_w_factor": -1}, {"padding": "VALID", "dilation_h_factor": 2}],
@@ -101,7 +140,7 @@ def test_c6_activation() -> None:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _cases(draw: st.DrawFn, types: filtered.Types) -> conformance.Case:
     geometry = draw(sliding.geometries(dilated=True))
     batch, depth, channels = (draw(st.integers(1, limit)) for limit in (2, 6, 8))
     operands = draw(
@@ -110,17 +149,19 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
             (channels, *geometry.size, depth),
             (batch, *geometry.output, channels),
             channel_axis=0,
+            types=types,
         )
     )
     inputs = [operands.input_, operands.filter_, operands.bias]
     activation = draw(st.sampled_from(filtered.ACTIVATIONS))
-    options = geometry.options | {"fused_activation_function": activation}
+    options = geometry.options | types.options | {"fused_activation_function": activation}
     return conformance.Case(
         model("CONV_2D", inputs, operands.output, **options), (operands.values,)
     )
 
 
+@pytest.mark.parametrize("types", ENGINES)
 @conformance.random_cases
-@given(_cases())
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, types: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(filtered.TYPES[types])), ENGINES[types])
