@@ -3,6 +3,8 @@
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels import (
     add,
+    arg_max,
+    arg_min,
     average_pool_2d,
     batch_to_space_nd,
     broadcast_to,
@@ -62,6 +64,8 @@ __all__ = ["KERNELS", "Kernel"]
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
+    "ARG_MAX": arg_max,
+    "ARG_MIN": arg_min,
     "AVERAGE_POOL_2D": average_pool_2d,
     "BATCH_TO_SPACE_ND": batch_to_space_nd,
     "BROADCAST_TO": broadcast_to,
