@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -58,3 +59,17 @@ def prepare(context: OpContext) -> Reduction:
     )
     context.require_shape("C4", reduced)
     return Reduction(axes, keep_dims, num_elements)
+
+
+def prepare_plain(context: OpContext, dtypes: Sequence[str]) -> Reduction:
+    """Checks C1 to C4 of an op that joins values as they are, one type on both sides."""
+    input_, output = context.input(0), context.output
+    context.require_one_of("C1", [(dtype, "int32", dtype) for dtype in dtypes])
+    if input_.dtype in ("int8", "uint8", "int16"):
+        same = input_.quantization == output.quantization
+        got = (input_.quantization, output.quantization)
+        context.require(same, "C1", "one scale and zero point", got)
+    if input_.dtype == "int16" and input_.quantization is not None:
+        zero_points = input_.quantization.zero_point
+        context.require(not any(zero_points), "C1", "zero point 0 for int16", zero_points)
+    return prepare(context)

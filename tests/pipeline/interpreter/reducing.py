@@ -1,11 +1,24 @@
 """What the tests of ops share that reduce axes."""
 
 import dataclasses
+from collections.abc import Callable
 
 from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance, moving
 from tests.pipeline.interpreter.one_op import Operand, integers, model
+
+# Of REDUCE_MAX and REDUCE_MIN; tflite-micro has no other types.
+ENGINES: dict[str, tuple[str, ...]] = {
+    "int8": moving.ALL,
+    "uint8": moving.TFLITE,
+    "int16": moving.TFLITE,
+    "int32": moving.TFLITE,
+    "int64": moving.TFLITE,
+}
+# No outputs for an int8 input.
+UNLIKE = [Operand((), 0.5, 3, "uint8"), Operand((), 0.5, 4), Operand((), 0.25, 3)]
+SHIFTED = Operand((), 0.5, 3, "int16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,3 +92,21 @@ def plain_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
     operand = moving.operand((), dtype)
     values = conformance.plain_values(rng, reduced.shape, dtype)
     return conformance.Case(reduced.model(op, operand, operand), (values,))
+
+
+def models(op: str, dtype: str = "int8") -> Callable[..., bytes]:
+    """Returns a function that makes models of an op that reduces rows; parts can be replaced."""
+
+    def make(
+        input_: Operand | None = None,
+        output: Operand | None = None,
+        shape: tuple[int, ...] = (2, 2),
+        axes: list[int] | None = None,
+        keep_dims: bool = False,
+    ) -> bytes:
+        operand = moving.operand((), dtype)
+        inputs = [dataclasses.replace(input_ or operand, shape=shape), integers(axes or [1])]
+        outputs = dataclasses.replace(output or operand, shape=(2,))
+        return model(op, inputs, outputs, keep_dims=keep_dims)
+
+    return make
