@@ -40,6 +40,16 @@ class Reduction:
         result = operation.reduce(input_, axis=self.axes, dtype=kind, keepdims=self.keep_dims)
         return np.asarray(result)
 
+    def elements(self, input_: np.ndarray) -> np.ndarray:
+        """Returns, along a new first axis, the elements that become one, in row-major order."""
+        shape = tuple(
+            1 if axis in self.axes else size
+            for axis, size in enumerate(input_.shape)
+            if self.keep_dims or axis not in self.axes
+        )
+        moved = np.moveaxis(input_, self.axes, range(len(self.axes)))
+        return moved.reshape(self.num_elements, *shape)
+
 
 def prepare(context: OpContext) -> Reduction:
     """Checks C2 to C4; returns what is reduced.

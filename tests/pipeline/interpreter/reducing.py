@@ -85,11 +85,11 @@ def quantized_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
 
 
 @st.composite
-def plain_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
-    """Draws values of any integer type for an op to which scales mean nothing."""
+def plain_cases(draw: st.DrawFn, op: str, dtype: str, has_scale: bool = True) -> conformance.Case:
+    """Draws values of any integer type for an op that joins them as they are."""
     rng = draw(conformance.generators())
     reduced = draw(reductions(largest=5))
-    operand = moving.operand((), dtype)
+    operand = moving.operand((), dtype) if has_scale else Operand((), dtype=dtype)
     values = conformance.plain_values(rng, reduced.shape, dtype)
     return conformance.Case(reduced.model(op, operand, operand), (values,))
 

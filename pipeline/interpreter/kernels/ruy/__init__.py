@@ -7,6 +7,7 @@ from pipeline.interpreter.kernels.ruy import (
     mean,
     mul,
     quantize,
+    reduce_prod,
     softmax,
     sum,
 )
@@ -17,6 +18,7 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "REDUCE_PROD": reduce_prod,
     "SOFTMAX": softmax,
     "SUM": sum,
 }
