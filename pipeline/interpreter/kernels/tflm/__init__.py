@@ -2,6 +2,7 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
+    cumsum,
     relu6,
     space_to_batch_nd,
     sum,
@@ -10,6 +11,7 @@ from pipeline.interpreter.kernels.tflm import (
 )
 
 KERNELS: dict[str, Kernel] = {
+    "CUMSUM": cumsum,
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
     "SUM": sum,
