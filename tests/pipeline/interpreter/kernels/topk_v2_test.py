@@ -11,7 +11,13 @@ from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
 
 # tflite-micro has no TOPK_V2.
-ENGINES = dict.fromkeys(("int8", "uint8", "int16", "int32", "int64"), moving.TFLITE)
+ENGINES = {
+    "int8": moving.TFLITE,
+    "uint8": moving.TFLITE,
+    "int16": moving.TFLITE,
+    "int32": moving.TFLITE,
+    "int64": moving.TFLITE,
+}
 _VALUES = moving.operand((2, 2))
 
 
