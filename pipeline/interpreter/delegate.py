@@ -9,7 +9,7 @@ from pipeline.interpreter.op_context import OpContext
 
 _TYPES = ("int8", "uint8")
 _SCALE_LIMIT = 256.0
-_MAX_RANK = 6
+_MAX_REDUCED_AXES = 6
 
 
 def has_one_8_bit_type(context: OpContext, num_inputs: int) -> bool:
@@ -48,6 +48,5 @@ def takes_reduction(context: OpContext) -> bool:
         has_one_8_bit_type(context, 1)
         and axes is not None
         and axes.ndim <= 1
-        and 1 <= axes.size <= _MAX_RANK
-        and len(context.input(0).shape) <= _MAX_RANK
+        and 1 <= axes.size <= _MAX_REDUCED_AXES
     )

@@ -2,7 +2,7 @@
 
   output = input      where all reduced axes have size 1
 
-That is a bug: scales and zero points may differ, but codes are copied as they are.
+That is a bug where scales or zero points differ, as a warning says.
 
 Source: QuantizedReduceProd, tensorflow/lite/kernels/internal/optimized/reduce.h.
 """
@@ -19,5 +19,8 @@ __all__ = ["evaluate", "prepare"]
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of the reference kernel."""
     params = reduce_prod.prepare(context)
-    is_copy = params.reduction.num_elements == 1
-    return dataclasses.replace(params, scaling=None) if is_copy else params
+    if params.scaling is None or params.reduction.num_elements > 1:
+        return params
+    if context.input(0).quantization != context.output.quantization:
+        context.warn("the optimized kernel copies codes of another scale or zero point, a bug")
+    return dataclasses.replace(params, scaling=None)

@@ -6,7 +6,7 @@
 
 where acc is int32 and wraps, and rounds twice: ties of the high multiplication go up, ties of the
 right shift away from zero. That every sum starts from -input_zero_point and not from 0 is a bug of
-tflite-micro, and part of its bits.
+tflite-micro, and part of its bits; a warning says so.
 
 Constraints:
   C4  the multiplier is below 1.
@@ -43,6 +43,8 @@ def prepare(context: OpContext) -> Params:
     sums = cumsum.prepare_of(context, "int8")
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     output_scale, _ = context.per_tensor(context.output)
+    if input_zero_point != 0:
+        context.warn("tflite-micro starts every sum from -zero_point and not from 0, a bug")
     multiplier = 2 * input_scale / (2**_LEFT_SHIFT * output_scale)
     context.require(multiplier < 1, "C4", "a multiplier below 1", multiplier)
     requantizer = DoubleRounding.from_real([multiplier])

@@ -92,7 +92,12 @@ def _float32(exact: Fraction) -> Fraction:
 
 
 def test_c1_types() -> None:
-    conformance.refuses("C1", _model("int16"))
+    conformance.refuses("C1", _model("uint16"))
+
+
+def test_c1_the_reference_sums_half_of_int16() -> None:
+    with pytest.raises(UnsupportedOpError, match=r"C1: .* BUILTIN_REF sums as uint8"):
+        Interpreter(_model("int16"))
 
 
 def test_c1_zero_points_of_int16() -> None:
