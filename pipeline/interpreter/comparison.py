@@ -14,7 +14,7 @@ import dataclasses
 import numpy as np
 
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import DoubleRounding
+from pipeline.interpreter.requantizers import DoubleRounding
 
 _LEFT_SHIFT = 8
 

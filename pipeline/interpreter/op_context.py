@@ -1,6 +1,7 @@
 """What prepare() sees of one op: its tensors and options, with the checks kernels share."""
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -112,6 +113,10 @@ class OpContext:
         """
         if not condition:
             raise UnsupportedOpError(f"{self.where}: {label}: needed {needed}, got {got}")
+
+    def warn(self, bug: str) -> None:
+        """Warns of an engine's bug that is part of its bits, and so of ours."""
+        warnings.warn(f"{self.where}: {bug}", stacklevel=2)
 
     @property
     def dtypes(self) -> tuple[str, ...]:

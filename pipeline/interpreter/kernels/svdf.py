@@ -35,7 +35,7 @@ import numpy as np
 from pipeline.interpreter import matmul, output_stage, real_scales
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.requantize import DoubleRounding
+from pipeline.interpreter.requantizers import DoubleRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 VARIABLES = (4,)

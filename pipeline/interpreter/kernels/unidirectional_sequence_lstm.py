@@ -53,7 +53,7 @@ from pipeline.interpreter import fixed_point, fixed_point16, inverse_sqrt, lstm,
 from pipeline.interpreter.lstm import Operands
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.requantize import DoubleRounding
+from pipeline.interpreter.requantizers import DoubleRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 VARIABLES = lstm.STATES

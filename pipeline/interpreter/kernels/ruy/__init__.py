@@ -1,7 +1,16 @@
 """TFLite's builtin optimized kernels (x86-64), where their bits differ from the reference."""
 
 from pipeline.interpreter.kernel import Kernel
-from pipeline.interpreter.kernels.ruy import add, depthwise_conv_2d, mean, mul, quantize, softmax
+from pipeline.interpreter.kernels.ruy import (
+    add,
+    depthwise_conv_2d,
+    mean,
+    mul,
+    quantize,
+    reduce_prod,
+    softmax,
+    sum,
+)
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
@@ -9,5 +18,7 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "REDUCE_PROD": reduce_prod,
     "SOFTMAX": softmax,
+    "SUM": sum,
 }

@@ -3,18 +3,22 @@
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
     conv_2d,
+    cumsum,
     fully_connected,
     relu6,
     space_to_batch_nd,
+    sum,
     svdf,
     unidirectional_sequence_lstm,
 )
 
 KERNELS: dict[str, Kernel] = {
     "CONV_2D": conv_2d,
+    "CUMSUM": cumsum,
     "FULLY_CONNECTED": fully_connected,
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
+    "SUM": sum,
     "SVDF": svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm,
 }

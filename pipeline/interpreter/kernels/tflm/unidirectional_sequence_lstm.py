@@ -25,7 +25,7 @@ from pipeline.interpreter.kernels.unidirectional_sequence_lstm import VARIABLES
 from pipeline.interpreter.lstm import Operands
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.requantize import DoubleRounding
+from pipeline.interpreter.requantizers import DoubleRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 __all__ = ["VARIABLES", "evaluate", "prepare"]

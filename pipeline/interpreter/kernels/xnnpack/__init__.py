@@ -11,6 +11,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     mean,
     mul,
     quantize,
+    sum,
     transpose_conv,
 )
 
@@ -24,5 +25,6 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "SUM": sum,
     "TRANSPOSE_CONV": transpose_conv,
 }
