@@ -17,6 +17,11 @@ def double_product(first: float, second: float, output: float) -> float:
     return first * second / output
 
 
+def mixed_product(first: float, second: float, output: float) -> float:
+    """Returns first * second / output: the product rounded to float32, the quotient in double."""
+    return float(np.float32(first) * np.float32(second)) / output
+
+
 def double_quotient(input_: float, output: float) -> float:
     """Returns input / output in double."""
     return input_ / output

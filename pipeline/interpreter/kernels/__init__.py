@@ -4,6 +4,7 @@ from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels import (
     add,
     average_pool_2d,
+    batch_matmul,
     batch_to_space_nd,
     broadcast_to,
     concatenation,
@@ -63,6 +64,7 @@ __all__ = ["KERNELS", "Kernel"]
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "AVERAGE_POOL_2D": average_pool_2d,
+    "BATCH_MATMUL": batch_matmul,
     "BATCH_TO_SPACE_ND": batch_to_space_nd,
     "BROADCAST_TO": broadcast_to,
     "CONCATENATION": concatenation,
