@@ -9,6 +9,7 @@ from pipeline.interpreter.op_context import OpContext
 
 _TYPES = ("int8", "uint8")
 _SCALE_LIMIT = 256.0
+_MAX_RANK = 6
 
 
 def has_one_8_bit_type(context: OpContext, num_inputs: int) -> bool:
@@ -38,3 +39,15 @@ def ratio_within(context: OpContext, position: int, smallest: float, limit: floa
     input_scale, _ = context.per_tensor(context.input(position))
     output_scale, _ = context.per_tensor(context.output)
     return smallest <= real_scales.float32_quotient(input_scale, output_scale) < limit
+
+
+def takes_reduction(context: OpContext) -> bool:
+    """Returns whether an op reduces data (input 0) over axes (input 1) that can be delegated."""
+    axes = context.input(1).data
+    return (
+        has_one_8_bit_type(context, 1)
+        and axes is not None
+        and axes.ndim <= 1
+        and 1 <= axes.size <= _MAX_RANK
+        and len(context.input(0).shape) <= _MAX_RANK
+    )

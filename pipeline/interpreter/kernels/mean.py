@@ -18,34 +18,15 @@ QuantizedMeanOrSum, reference/reduce.h; Prepare in tensorflow/lite/kernels/reduc
 """
 
 import dataclasses
-import math
 
 import numpy as np
 
-from pipeline.interpreter import fixed_point, output_stage, real_scales
+from pipeline.interpreter import fixed_point, output_stage, real_scales, reductions
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.reductions import Reduction
 from pipeline.interpreter.requantize import DoubleRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
-
-
-@dataclasses.dataclass(frozen=True)
-class Reduction:
-    """Which elements a sum has.
-
-    Attributes:
-      axes: Counted from the front, each once.
-      keep_dims: Whether reduced axes stay, with size 1.
-      num_elements: In each sum.
-    """
-
-    axes: tuple[int, ...]
-    keep_dims: bool
-    num_elements: int
-
-    def sum(self, input_: np.ndarray) -> np.ndarray:
-        """Returns int32 sums, which wrap."""
-        return input_.sum(axis=self.axes, dtype=np.int32, keepdims=self.keep_dims)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,30 +47,13 @@ class Params:
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C4; turns scales and the number of elements into a multiplier."""
     context.require_dtypes("C1", "int8", "int32", "int8")
-    reduction = prepare_reduction(context)
+    reduction = reductions.prepare(context)
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     output_scale, _ = context.per_tensor(context.output)
     multiplier = real_scales.double_quotient(input_scale, output_scale)
     requantizer = _divided(multiplier, reduction.num_elements)
     stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS["int8"])
     return Params(reduction, input_zero_point * reduction.num_elements, stage)
-
-
-def prepare_reduction(context: OpContext) -> Reduction:
-    """Checks C2 to C4; returns what is summed."""
-    shape = context.input(0).shape
-    given = context.constant(1).reshape(-1).tolist()
-    axes = tuple(sorted({context.axis(axis, "C2", len(shape)) for axis in given}))
-    num_elements = math.prod(shape[axis] for axis in axes)
-    context.require(num_elements > 0, "C3", "at least one element", shape)
-    keep_dims = context.option("keep_dims", bool)
-    reduced = tuple(
-        1 if axis in axes else size
-        for axis, size in enumerate(shape)
-        if keep_dims or axis not in axes
-    )
-    context.require_shape("C4", reduced)
-    return Reduction(axes, keep_dims, num_elements)
 
 
 def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:

@@ -1,7 +1,15 @@
 """TFLite's builtin optimized kernels (x86-64), where their bits differ from the reference."""
 
 from pipeline.interpreter.kernel import Kernel
-from pipeline.interpreter.kernels.ruy import add, depthwise_conv_2d, mean, mul, quantize, softmax
+from pipeline.interpreter.kernels.ruy import (
+    add,
+    depthwise_conv_2d,
+    mean,
+    mul,
+    quantize,
+    softmax,
+    sum,
+)
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
@@ -10,4 +18,5 @@ KERNELS: dict[str, Kernel] = {
     "MUL": mul,
     "QUANTIZE": quantize,
     "SOFTMAX": softmax,
+    "SUM": sum,
 }

@@ -15,8 +15,9 @@ import math
 
 import numpy as np
 
-from pipeline.interpreter.kernels import mean
+from pipeline.interpreter import reductions
 from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.reductions import Reduction
 from pipeline.interpreter.requantize import DoubleRounding, HalfUp
 from pipeline.quant_params import QUANTIZED_LIMITS
 
@@ -28,7 +29,7 @@ _IMAGE_AXES = (1, 2)
 class Params:
     """Integers of one mean; see the formula."""
 
-    reduction: mean.Reduction
+    reduction: Reduction
     vectors: HalfUp
     tail: DoubleRounding
     bias: int
@@ -45,7 +46,7 @@ def takes(context: OpContext) -> bool:
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of the reference kernel."""
     context.require_dtypes("C1", "int8", "int32", "int8")
-    reduction = mean.prepare_reduction(context)
+    reduction = reductions.prepare(context)
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     output_scale, output_zero_point = context.per_tensor(context.output)
     multiplier = [input_scale / (reduction.num_elements * output_scale)]

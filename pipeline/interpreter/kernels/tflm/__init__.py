@@ -4,6 +4,7 @@ from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
     relu6,
     space_to_batch_nd,
+    sum,
     svdf,
     unidirectional_sequence_lstm,
 )
@@ -11,6 +12,7 @@ from pipeline.interpreter.kernels.tflm import (
 KERNELS: dict[str, Kernel] = {
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
+    "SUM": sum,
     "SVDF": svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm,
 }

@@ -12,6 +12,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     mean,
     mul,
     quantize,
+    sum,
 )
 
 KERNELS: dict[str, Kernel] = {
@@ -25,4 +26,5 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "SUM": sum,
 }

@@ -15,10 +15,10 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import delegate, real_scales
+from pipeline.interpreter import delegate, real_scales, reductions
 from pipeline.interpreter.float32 import Float32
-from pipeline.interpreter.kernels import mean
 from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.reductions import Reduction
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 
@@ -35,7 +35,7 @@ class Params:
       dtype: Of the output.
     """
 
-    reduction: mean.Reduction
+    reduction: Reduction
     scale: Float32
     offset: Float32
     is_fused: bool
@@ -44,17 +44,28 @@ class Params:
 
 
 def takes(context: OpContext) -> bool:
-    """Returns whether the delegate takes it: 8 bits and constant axes."""
-    return delegate.has_one_8_bit_type(context, 1) and context.input(1).data is not None
+    """Returns whether the delegate takes it."""
+    return delegate.takes_reduction(context)
 
 
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of TFLite's kernel but for its types; turns scales into float32."""
-    reduction = mean.prepare_reduction(context)
-    input_scale, input_zero_point = context.per_tensor(context.input(0))
-    output_scale, output_zero_point = context.per_tensor(context.output)
-    ratio = Float32.of_real(real_scales.float32_quotient(input_scale, output_scale))
-    scale = ratio.times(Float32.of_real(float(np.float32(1) / np.float32(reduction.num_elements))))
+    reduction = reductions.prepare(context)
+    part = Float32.of_real(float(np.float32(1) / np.float32(reduction.num_elements)))
+    return prepare_scaled(context, reduction, scale_ratio(context).times(part))
+
+
+def scale_ratio(context: OpContext) -> Float32:
+    """Returns input scale / output scale."""
+    input_scale, _ = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    return Float32.of_real(real_scales.float32_quotient(input_scale, output_scale))
+
+
+def prepare_scaled(context: OpContext, reduction: Reduction, scale: Float32) -> Params:
+    """Returns the integers of an op that multiplies sums by `scale`."""
+    _, input_zero_point = context.per_tensor(context.input(0))
+    _, output_zero_point = context.per_tensor(context.output)
     zero = Float32.of_integers(np.array(-reduction.num_elements * input_zero_point))
     output_zero = Float32.of_integers(np.array(output_zero_point))
     is_fused = context.target == "arm64"

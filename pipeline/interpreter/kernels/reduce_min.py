@@ -1,0 +1,28 @@
+"""REDUCE_MIN: int8, uint8, int16, int32 or int64, over constant axes.
+
+  output = the smallest code over the axes
+
+Constraints (tests are named after these labels):
+  C1  input and output have one of these types, scale and zero point (0 for int16), axes are int32.
+  C2  axes are a constant and exist in the input; negative ones count from the back.
+  C3  the reduced axes hold at least one element.
+  C4  the output shape is the input's without the axes, or with 1 in their place (keep_dims).
+
+Source: EvalGeneric, tensorflow/lite/kernels/reduce.cc.
+"""
+
+import numpy as np
+
+from pipeline.interpreter import reductions
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.reductions import Reduction
+
+
+def prepare(context: OpContext) -> Reduction:
+    """Checks C1 to C4."""
+    return reductions.prepare_plain(context, ("int8", "uint8", "int16", "int32", "int64"))
+
+
+def evaluate(params: Reduction, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
+    """Returns the input's type; the axes were read by prepare()."""
+    return params.apply(np.minimum, input_)
