@@ -1,4 +1,6 @@
-"""MEAN: int8, uint8 and int16, over constant axes.
+"""MEAN: int8, uint8, int16, int32 and int64, over constant axes.
+
+int8, uint8 and int16:
 
   output = clamp(output_zero_point + round(multiplier * acc))
   acc = sum of (input - input_zero_point) over the axes
@@ -7,8 +9,11 @@
 The multiplier is quantized before it is divided: with s = floor(log2 n), at most 32, its
 significand becomes (significand << s) // n and its shift loses s. acc is int32 and wraps.
 
+int32 and int64: the sum, which wraps at 64 bits, by the number of elements, rounded towards zero;
+scales do not count.
+
 Constraints (tests are named after these labels):
-  C1  input and output are both int8, uint8 or int16, axes are int32.
+  C1  input and output have one of these types, axes are int32.
   C2  axes are a constant and exist in the input; negative ones count from the back.
   C3  the reduced axes hold at least one element.
   C4  the output shape is the input's without the axes, or with 1 in their place (keep_dims).
@@ -29,7 +34,8 @@ from pipeline.interpreter.reductions import Reduction
 from pipeline.interpreter.requantize import DoubleRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
 
-_DTYPES = ("int8", "uint8", "int16")
+_PLAIN = ("int32", "int64")
+_DTYPES = ("int8", "uint8", "int16", *_PLAIN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +53,12 @@ class Params:
     output: OutputStage
 
 
-def prepare(context: OpContext) -> Params:
-    """Checks C1 to C5; turns scales and the number of elements into a multiplier."""
+def prepare(context: OpContext) -> Params | Reduction:
+    """Checks C1 to C5; turns scales, where they count, into a multiplier."""
     context.require_one_of("C1", [(dtype, "int32", dtype) for dtype in _DTYPES])
     reduction = reductions.prepare(context)
+    if context.input(0).dtype in _PLAIN:
+        return reduction
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     output_scale, output_zero_point = context.per_tensor(context.output)
     dtype = context.output.dtype
@@ -67,8 +75,12 @@ def prepare(context: OpContext) -> Params:
     return Params(reduction, int(acc_zero_point), stage)
 
 
-def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
+def evaluate(params: Params | Reduction, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
     """Returns codes; the axes were read by prepare()."""
+    if isinstance(params, Reduction):
+        total = params.apply(np.add, input_, np.int64)
+        mean = (total - np.fmod(total, params.num_elements)) // params.num_elements
+        return mean.astype(input_.dtype)
     return params.output(params.reduction.sum(input_) - params.acc_zero_point)
 
 
