@@ -18,6 +18,11 @@ _LOW_32_BITS = 2**32 - 1
 # Bits of an IEEE-754 significand, the leading one included: of a double, and of a float32.
 _SIGNIFICAND_BITS = 53
 _FLOAT32_BITS = 24
+_MULTIPLIER_BITS = 31
+# Of multipliers of int64 accumulators.
+_LONG_MULTIPLIER_LIMIT = 2.0**7
+_LONG_BITS = 16
+_LONG_LARGEST = 0x7FFF
 # Far outside of every code, with room for the zero point that is added to it.
 _SATURATED = 2**30
 
@@ -149,6 +154,42 @@ class HalfUp:
         ).astype(np.int64)
         half = (np.int64(1) << right_shift) >> 1
         return ((high + half) >> right_shift).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LongRounding:
+    """Rounds int64 accumulators once, ties up, with a multiplier of 15 bits.
+
+    Attributes:
+      significand: int64[channels], or a scalar for all of them; 15 bits.
+      right_shift: int64, same shape; at least 7.
+    """
+
+    significand: np.ndarray
+    right_shift: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "LongRounding":
+        """Quantizes real multipliers (doubles, one per channel).
+
+        Raises:
+          OverflowError: One of them is 2**7 or more.
+        """
+        if max(multipliers) >= _LONG_MULTIPLIER_LIMIT:
+            raise OverflowError(
+                f"a multiplier of int64 accumulators must be below {_LONG_MULTIPLIER_LIMIT}, got "
+                f"{max(multipliers)}"
+            )
+        quantized = DoubleRounding.from_real(multipliers)
+        rounded = (quantized.significand.astype(np.int64) + (1 << (_LONG_BITS - 1))) >> _LONG_BITS
+        right_shift = _MULTIPLIER_BITS - _LONG_BITS - quantized.shift.astype(np.int64)
+        return cls(np.minimum(rounded, _LONG_LARGEST), right_shift)
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; products wrap at 64 bits, results at 32."""
+        product = accumulator.astype(np.int64) * self.significand
+        half = np.int64(1) << (self.right_shift - 1)
+        return ((product + half) >> self.right_shift).astype(np.int32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""BATCH_MATMUL: int8, with broadcasting of batches.
+"""BATCH_MATMUL: int8 or int16, with broadcasting of batches.
 
   acc[..., r, c] = sum over d of
       (left[..., r, d] - left_zero_point) * (right[..., d, c] - right_zero_point)
@@ -7,12 +7,16 @@
 
 With adj_x the last two dimensions of left are swapped first, with adj_y those of right. The product
 of scales is rounded to float32 before it is divided in double, but for tflm. acc is int32 and
-wraps.
+wraps, but for int16: there it is int64, and the multiplier has 15 bits (LongRounding).
+
+int8 with an int32 output: the product of the codes; scales and zero points do not count.
 
 Constraints (tests are named after these labels):
-  C1  both inputs and the output are int8.
+  C1  both inputs and the output are int8, or all int16; the right input of int16 may be int8, the
+      output of int8 int32.
   C2  the inputs have 2 to 5 dimensions and, once swapped, the same depth of at least 1.
   C3  the other dimensions broadcast, and the output shape is theirs with rows and columns.
+  C4  zero points are 0 where left is int16.
 
 Source: BatchMatMul, tensorflow/lite/kernels/internal/reference/batch_matmul.h; Prepare in
 tensorflow/lite/kernels/batch_matmul.cc.
@@ -25,10 +29,17 @@ import numpy as np
 from pipeline.interpreter import matmul, output_stage, real_scales
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.requantize import DoubleRounding, Requantizer
+from pipeline.interpreter.requantize import DoubleRounding, LongRounding, Requantizer
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 _MIN_RANK, _MAX_RANK = 2, 5
+# Of left, right and output.
+_DTYPES = [
+    ("int8", "int8", "int8"),
+    ("int8", "int8", "int32"),
+    ("int16", "int16", "int16"),
+    ("int16", "int8", "int16"),
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,30 +49,36 @@ class Operand:
     zero_point: int
     is_swapped: bool
 
-    def centered(self, input_: np.ndarray) -> np.ndarray:
-        """Returns int32 matrices without the zero point."""
-        centered = input_.astype(np.int32) - self.zero_point
+    def centered(self, input_: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Returns matrices of another type without the zero point."""
+        centered = input_.astype(dtype) - self.zero_point
         return centered.swapaxes(-1, -2) if self.is_swapped else centered
 
 
 @dataclasses.dataclass(frozen=True)
 class Params:
-    """Integers of one product."""
+    """Integers of one product; acc_dtype is that of sums, output None where they are the output."""
 
     left: Operand
     right: Operand
-    output: OutputStage
+    acc_dtype: np.dtype
+    output: OutputStage | None
 
 
 def prepare(context: OpContext) -> Params:
-    """Checks C1 to C3; turns scales into a multiplier."""
+    """Checks C1 to C4; turns scales into a multiplier."""
+    context.require_one_of("C1", _DTYPES)
+    if context.output.dtype == "int32":
+        return _params(context, (0, 0), None)
     product = (
         real_scales.double_product
         if context.arithmetic.double_scales
         else real_scales.mixed_product
     )
     multiplier = product(*scales(context))
-    return prepare_rounded(context, DoubleRounding.from_real([multiplier]))
+    is_long = context.output.dtype == "int16"
+    rounding = LongRounding if is_long else DoubleRounding
+    return prepare_rounded(context, rounding.from_real([multiplier]))
 
 
 def scales(context: OpContext) -> tuple[float, float, float]:
@@ -74,21 +91,36 @@ def scales(context: OpContext) -> tuple[float, float, float]:
 
 
 def prepare_rounded(context: OpContext, requantizer: Requantizer) -> Params:
-    """Checks C1 to C3; returns the integers with a multiplier given."""
-    context.require_dtypes("C1", "int8", "int8", "int8")
-    left, right = (
-        Operand(context.per_tensor(context.input(position))[1], context.option(name, bool))
-        for position, name in enumerate(("adj_x", "adj_y"))
+    """Checks C2 to C4; returns the integers with a multiplier given."""
+    dtype = context.output.dtype
+    left, right, output = (
+        context.per_tensor(tensor)[1]
+        for tensor in (context.input(0), context.input(1), context.output)
     )
-    _check_shapes(context, left.is_swapped, right.is_swapped)
-    stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS["int8"])
-    return Params(left, right, stage)
+    context.require(
+        dtype != "int16" or left == right == output == 0,
+        "C4",
+        "zero points of 0",
+        (left, right, output),
+    )
+    stage = output_stage.prepare(context, requantizer, QUANTIZED_LIMITS[dtype])
+    return _params(context, (left, right), stage)
 
 
 def evaluate(params: Params, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Returns int8[..., rows, columns]."""
-    acc = matmul.matmul_batches(params.left.centered(left), params.right.centered(right))
-    return params.output(acc)
+    """Returns codes or int32 [..., rows, columns]."""
+    acc = matmul.matmul_batches(
+        params.left.centered(left, params.acc_dtype), params.right.centered(right, params.acc_dtype)
+    )
+    return acc if params.output is None else params.output(acc)
+
+
+def _params(context: OpContext, zero_points: tuple[int, int], stage: OutputStage | None) -> Params:
+    swaps = context.option("adj_x", bool), context.option("adj_y", bool)
+    _check_shapes(context, *swaps)
+    left, right = map(Operand, zero_points, swaps)
+    is_long = context.output.dtype == "int16"
+    return Params(left, right, np.dtype(np.int64 if is_long else np.int32), stage)
 
 
 def _check_shapes(context: OpContext, swaps_left: bool, swaps_right: bool) -> None:

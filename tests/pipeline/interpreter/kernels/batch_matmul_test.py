@@ -1,17 +1,31 @@
 """BATCH_MATMUL against worked examples and every engine."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter import conformance, moving
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+# tflite-micro has no mixed types.
+ENGINES = {
+    "int8": moving.ALL,
+    "int8, int32 output": moving.TFLITE,
+    "int16": moving.ALL,
+    "int16, int8 right": moving.TFLITE,
+}
+# Of left, right and output.
+_DTYPES = {
+    "int8": ("int8", "int8", "int8"),
+    "int8, int32 output": ("int8", "int8", "int32"),
+    "int16": ("int16", "int16", "int16"),
+    "int16, int8 right": ("int16", "int8", "int16"),
+}
 
 
 def _model(
@@ -53,8 +67,25 @@ def test_batches_broadcast() -> None:
     ]
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int8"])
+def test_multiplies_int16(dtype: str) -> None:
+    # 1000 * (2, -2) + 3 * (0, 1), in halves.
+    content = _model(
+        Operand((1, 2), 1.0, 0, "int16"),
+        Operand((2, 2), 1.0, 0, dtype),
+        Operand((1, 2), 2.0, 0, "int16"),
+    )
+    assert conformance.run(content, [[1000, 3]], [[2, -2], [0, 1]]) == [[1000, -998]]
+
+
+def test_int32_output_is_the_product_of_codes() -> None:
+    content = _model(output=Operand((1, 2), None, 0, "int32"))
+    assert conformance.run(content, [[127, 127]], [[1, 127], [2, 127]]) == [[381, 32258]]
+
+
 def test_c1_types() -> None:
-    conformance.refuses("C1", _model(output=Operand((1, 2), 2.0, 3, "int32")))
+    conformance.refuses("C1", _model(output=Operand((1, 2), 2.0, 3, "int16")))
+    conformance.refuses("C1", _model(right=Operand((2, 2), 1.0, 0, "int16")))
 
 
 def test_c2_depth() -> None:
@@ -69,20 +100,53 @@ def test_c3_shapes() -> None:
     conformance.refuses("C3", _model(Operand((2, 1, 2), 1.0), Operand((3, 2, 2), 1.0)))
 
 
-def _ratios(depth: int) -> st.SearchStrategy[float]:
-    """Sizes of one output step in accumulators: multiples of some accumulators lie near ties."""
-    ties = st.builds(
-        lambda accumulator, code: accumulator / (code + 0.5),
-        st.integers(1, 128**2 * depth),
-        st.integers(0, 127),
-    )
-    # At 0 the spread of random accumulators fills about the range of codes.
-    zooms = st.floats(-12, 12).map(lambda zoom: 100 * depth**0.5 * 2.0**zoom)
-    return st.one_of(ties, zooms)
+def test_c4_zero_points() -> None:
+    operands = Operand((1, 2), 1.0, 0, "int16"), Operand((2, 2), 1.0, 0, "int16")
+    conformance.refuses("C4", _model(*operands, Operand((1, 2), 1.0, 1, "int16")))
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _operands(
+    draw: st.DrawFn, types: str, shapes: Sequence[tuple[int, ...]], depth: int
+) -> list[Operand]:
+    """Draws quantizations of left, right and output."""
+    dtypes = _DTYPES[types]
+    zero_points = [0, 0, 0]
+    if "int16" not in dtypes:
+        # XNNPACK takes 0 only on the right.
+        right = st.one_of(st.just(0), conformance.zero_points())
+        zero_points = [draw(conformance.zero_points()), draw(right), 0]
+    first, second = draw(conformance.scales()), draw(conformance.scales())
+    output: float | None = None
+    if "int32" not in dtypes:
+        limits = [np.iinfo(dtype).max for dtype in dtypes]
+        output = first * second * draw(_ratios(*limits, depth))
+        zero_points[2] = 0 if "int16" in dtypes else draw(conformance.zero_points())
+    return list(map(Operand, shapes, (first, second, output), zero_points, dtypes))
+
+
+def _ratios(left: int, right: int, output: int, depth: int) -> st.SearchStrategy[float]:
+    """Sizes of one output step in accumulators: multiples of some accumulators lie near ties.
+
+    Args:
+      left: Largest code there.
+      right: Largest code there.
+      output: Largest code there.
+      depth: Products in a sum.
+    """
+    ties = st.builds(
+        lambda accumulator, code: accumulator / (code + 0.5),
+        st.integers(1, left * right * depth),
+        st.integers(0, output),
+    )
+    # At 0 the spread of random accumulators fills about the range of codes.
+    zooms = st.floats(-12, 12).map(lambda zoom: left * right / output * depth**0.5 * 2.0**zoom)
+    # int64 accumulators take multipliers below 128 only.
+    return st.one_of(ties, zooms).map(lambda ratio: max(ratio, 1 / 64))
+
+
+@st.composite
+def _cases(draw: st.DrawFn, types: str) -> conformance.Case:
     rng = draw(conformance.generators())
     rows, depth, columns = (draw(st.integers(1, 40)) for _ in range(3))
     batches = draw(st.lists(st.integers(1, 3), max_size=3))
@@ -92,50 +156,35 @@ def _cases(draw: st.DrawFn) -> conformance.Case:
         narrowed = [size if draw(st.booleans()) else 1 for size in batches]
         leading = narrowed[draw(st.integers(0, len(narrowed))) :]
         shapes.append((*leading, *(shape[::-1] if is_swapped else shape)))
-    output_shape = (*np.broadcast_shapes(*(shape[:-2] for shape in shapes)), rows, columns)
-    first, second = draw(conformance.scales()), draw(conformance.scales())
-    output_scale = first * second * draw(_ratios(depth))
-    # XNNPACK takes 0 only.
-    right_zero_point = draw(st.one_of(st.just(0), conformance.zero_points()))
-    inputs = [conformance.codes(rng, shape, extreme=draw(st.booleans())) for shape in shapes]
-    operands = [
-        Operand(shapes[0], first, draw(conformance.zero_points())),
-        Operand(shapes[1], second, right_zero_point),
+    shapes.append((*np.broadcast_shapes(*(shape[:-2] for shape in shapes)), rows, columns))
+    *operands, output = draw(_operands(types, shapes, depth))
+    inputs = [
+        conformance.codes(rng, operand.shape, operand.dtype, extreme=draw(st.booleans()))
+        for operand in operands
     ]
     constant = draw(st.sampled_from([None, 0, 1]))
     if constant is not None:
         operands[constant] = dataclasses.replace(operands[constant], data=inputs.pop(constant))
-    content = model(
-        "BATCH_MATMUL",
-        operands,
-        Operand(output_shape, output_scale, draw(conformance.zero_points())),
-        adj_x=swapped[0],
-        adj_y=swapped[1],
-    )
+    content = model("BATCH_MATMUL", operands, output, adj_x=swapped[0], adj_y=swapped[1])
     return conformance.Case(content, tuple(inputs))
 
 
 @st.composite
-def _all_pairs(draw: st.DrawFn) -> conformance.Case:
-    """Draws quantizations only: every code meets every other."""
-    codes = np.arange(-128, 128).astype(np.int8)
-    first, second = draw(conformance.scales()), draw(conformance.scales())
-    right_zero_point = draw(st.one_of(st.just(0), conformance.zero_points()))
-    output_scale = first * second * draw(_ratios(1))
-    content = model(
-        "BATCH_MATMUL",
-        [
-            Operand((256, 1), first, draw(conformance.zero_points())),
-            Operand((1, 256), second, right_zero_point),
-        ],
-        Operand((256, 256), output_scale, draw(conformance.zero_points())),
-        adj_x=False,
-        adj_y=False,
-    )
-    return conformance.Case(content, (codes[:, np.newaxis], codes[np.newaxis]))
+def _all_pairs(draw: st.DrawFn, types: str) -> conformance.Case:
+    """Draws quantizations only: every code meets every other, of int16 every 257th."""
+    *operands, output = draw(_operands(types, [(256, 1), (1, 256), (256, 256)], 1))
+    inputs = []
+    for operand in operands:
+        limits = np.iinfo(operand.dtype)
+        codes = np.linspace(limits.min, limits.max, 256).astype(operand.dtype)
+        inputs.append(codes.reshape(operand.shape))
+    content = model("BATCH_MATMUL", operands, output, adj_x=False, adj_y=False)
+    return conformance.Case(content, tuple(inputs))
 
 
+@pytest.mark.parametrize("types", ENGINES)
 @conformance.random_cases
-@given(st.one_of(_cases(), _all_pairs()))
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, types: str, data: st.DataObject) -> None:
+    case = data.draw(st.one_of(_cases(types), _all_pairs(types)))
+    conformance.check(oracle, case, ENGINES[types])
