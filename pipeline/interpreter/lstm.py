@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.graph import Tensor
 from pipeline.interpreter import fixed_point16, matmul
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import Requantizer
+from pipeline.interpreter.requantizers import Requantizer
 
 GATES = ("input", "forget", "cell", "output")
 # A gate's sum before its activation is Q3.12.

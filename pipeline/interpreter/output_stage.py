@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import Requantizer
+from pipeline.interpreter.requantizers import Requantizer
 
 
 @dataclasses.dataclass(frozen=True)

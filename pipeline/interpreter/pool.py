@@ -8,6 +8,7 @@ from pipeline.interpreter.window import Window
 
 # Converters give both sides the same scale; the runtime tolerates this much between them.
 _SCALE_TOLERANCE = 1e-6
+_DTYPES = ("int8", "uint8", "int16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Params:
 
 def prepare(context: OpContext) -> Params:
     """Checks constraints C1 to C4 of both kernels."""
-    context.require_dtypes("C1", "int8", "int8")
+    context.require_one_of("C1", [(dtype, dtype) for dtype in _DTYPES])
     input_shape = context.input(0).shape
     context.require(len(input_shape) == 4, "C1", "a 4-D input", input_shape)
     input_scale, input_zero_point = context.per_tensor(context.input(0))

@@ -24,9 +24,6 @@ _MULTIPLIER_BITS = 31
 _MAX_SHIFT = 62
 # One rounding is trusted 2**-12 away from a tie: see OneRounding.
 _TIE_BITS = 12
-# From here on, fixed_point.quantize_multiplier() gives shifts that the runtimes' 64-bit
-# multiplication does not take.
-_LONG_MULTIPLIER_LIMIT = 2.0**7
 _LONG_BITS = 16
 _LONG_LARGEST = 0x7FFF
 
@@ -154,6 +151,9 @@ class LongRounding:
     significand: np.ndarray
     right_shift: np.ndarray
 
+    # From here on, quantize_multiplier() gives shifts that the runtimes do not take.
+    LIMIT: ClassVar[float] = 2.0**7
+
     @classmethod
     def from_real(cls, multipliers: Sequence[float]) -> "LongRounding":
         """Quantizes real multipliers (doubles, one per channel).
@@ -161,9 +161,9 @@ class LongRounding:
         Raises:
           OverflowError: One of them is 2**7 or more.
         """
-        if max(multipliers) >= _LONG_MULTIPLIER_LIMIT:
+        if max(multipliers) >= cls.LIMIT:
             raise OverflowError(
-                f"a multiplier of int64 accumulators must be below {_LONG_MULTIPLIER_LIMIT}, got "
+                f"a multiplier of int64 accumulators must be below {cls.LIMIT}, got "
                 f"{max(multipliers)}"
             )
         quantized = DoubleRounding.from_real(multipliers)

@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.interpreter import output_stage, real_scales
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
-from pipeline.interpreter.requantize import DoubleRounding, Requantizer
+from pipeline.interpreter.requantizers import DoubleRounding, Requantizer
 
 _LEFT_SHIFT = 20
 

@@ -29,31 +29,24 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import fixed_point, reductions
+from pipeline.interpreter import reductions
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.reductions import Reduction
+from pipeline.interpreter.requantizers import LongRounding
 from pipeline.quant_params import QUANTIZED_LIMITS
 
 _QUANTIZED = ("int8", "int16")
 _PLAIN = (*_QUANTIZED, "uint8", "int32", "int64")
-_LARGEST_SHIFT = 7
-_LARGEST_SIGNIFICAND = 2**15 - 1
 _MAX_ELEMENTS = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
 class Scaling:
-    """A multiplier, significand * 2**-right_shift, and what it leads from and to."""
+    """The multiplier, and what it leads from and to."""
 
-    significand: int
-    right_shift: int
+    requantizer: LongRounding
     input_zero_point: int
     output_zero_point: int
-
-    def __call__(self, product: np.ndarray) -> np.ndarray:
-        """Returns int64 products times the multiplier as int32: ties go up, results wrap."""
-        half = 1 << (self.right_shift - 1)
-        return ((product * self.significand + half) >> self.right_shift).astype(np.int32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +75,8 @@ def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
     first, *others = reduction.elements(input_.astype(np.int64) - scaling.input_zero_point)
     acc = first.astype(np.int32)
     for factor in others:
-        acc = scaling(acc * factor)
-    codes = scaling(acc.astype(np.int64)) + np.array(scaling.output_zero_point, np.int32)
+        acc = scaling.requantizer(acc * factor)
+    codes = scaling.requantizer(acc) + np.array(scaling.output_zero_point, np.int32)
     return np.clip(codes, *QUANTIZED_LIMITS[input_.dtype.name]).astype(input_.dtype)
 
 
@@ -95,7 +88,5 @@ def _scaling(context: OpContext, num_elements: int) -> Scaling:
         zero_points = (input_zero_point, output_zero_point)
         context.require(zero_points == (0, 0), "C1", "zero points of 0 for int16", zero_points)
     real = input_scale / output_scale ** (1 / num_elements)
-    multiplier = fixed_point.quantize_multiplier(real)
-    context.require(multiplier.shift <= _LARGEST_SHIFT, "C5", "a multiplier below 2**7", real)
-    significand = min((multiplier.significand + 2**15) >> 16, _LARGEST_SIGNIFICAND)
-    return Scaling(significand, 15 - multiplier.shift, input_zero_point, output_zero_point)
+    context.require(real < LongRounding.LIMIT, "C5", "a multiplier below 2**7", real)
+    return Scaling(LongRounding.from_real([real]), input_zero_point, output_zero_point)

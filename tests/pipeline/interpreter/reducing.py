@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 
 from hypothesis import strategies as st
 
@@ -110,3 +111,13 @@ def models(op: str, dtype: str = "int8") -> Callable[..., bytes]:
         return model(op, inputs, outputs, keep_dims=keep_dims)
 
     return make
+
+
+def float32(exact: Fraction) -> Fraction:
+    """Rounds to 24 bits, ties to even."""
+    unit = Fraction(1)
+    while abs(exact) / unit >= 2**24:
+        unit *= 2
+    while exact and abs(exact) / unit < 2**23:
+        unit /= 2
+    return round(exact / unit) * unit

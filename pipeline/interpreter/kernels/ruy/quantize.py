@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.interpreter import rescale
 from pipeline.interpreter.kernels import quantize
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import DoubleRounding, HalfUp
+from pipeline.interpreter.requantizers import DoubleRounding, HalfUp
 
 _LANES = 16
 

@@ -3,6 +3,7 @@
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.xnnpack import (
     add,
+    batch_matmul,
     conv_2d,
     depthwise_conv_2d,
     fully_connected,
@@ -17,6 +18,7 @@ from pipeline.interpreter.kernels.xnnpack import (
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
+    "BATCH_MATMUL": batch_matmul,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "FULLY_CONNECTED": fully_connected,

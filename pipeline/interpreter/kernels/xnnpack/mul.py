@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.interpreter import delegate, fixed_point, output_stage, real_scales
 from pipeline.interpreter.kernels.mul import Params, evaluate
 from pipeline.interpreter.op_context import OpContext
-from pipeline.interpreter.requantize import SinglePrecision
+from pipeline.interpreter.requantizers import SinglePrecision
 
 __all__ = ["evaluate", "prepare", "takes"]
 

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance, pooling
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -15,7 +16,12 @@ _OPTIONS = {
     "filter_width": 2,
 }
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+# tflite-micro has no uint8 here.
+ENGINES = {
+    "int8": ("reference", "tflm", "ruy", "xnnpack"),
+    "uint8": ("reference", "ruy", "xnnpack"),
+    "int16": ("reference", "tflm", "ruy", "xnnpack"),
+}
 
 
 def _model(
@@ -38,8 +44,17 @@ def test_averages_taps_inside_halves_away_from_zero(row: list[int], means: list[
     assert conformance.run(_model(), codes) == [[[[mean] for mean in means]]]
 
 
+def test_averages_unsigned_codes_as_they_are() -> None:
+    content = _model(
+        Operand((1, 1, 3, 1), 1.0, 255, "uint8"), Operand((1, 1, 2, 1), 1.0, 255, "uint8")
+    )
+    assert conformance.run(content, [[[[254], [255], [0]]]]) == [[[[255], [0]]]]
+
+
 def test_c1_types_and_rank() -> None:
     conformance.refuses("C1", _model(input_=Operand((1, 1, 3, 1), 1.0, 0, "uint8")))
+    wide = Operand((1, 1, 3, 1), 1.0, 0, "int32"), Operand((1, 1, 2, 1), 1.0, 0, "int32")
+    conformance.refuses("C1", _model(*wide))
     conformance.refuses("C1", _model(input_=Operand((1, 3, 1), 1.0, 0)))
 
 
@@ -57,7 +72,9 @@ def test_c4_activation() -> None:
     conformance.refuses("C4", _model(fused_activation_function="TANH"))
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(pooling.cases("AVERAGE_POOL_2D"))
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    case = data.draw(pooling.cases("AVERAGE_POOL_2D", dtype))
+    conformance.check(oracle, case, ENGINES[dtype])

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance, pooling
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -15,7 +16,12 @@ _OPTIONS = {
     "filter_width": 2,
 }
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+# tflite-micro has no uint8 here.
+ENGINES = {
+    "int8": ("reference", "tflm", "ruy", "xnnpack"),
+    "uint8": ("reference", "ruy", "xnnpack"),
+    "int16": ("reference", "tflm", "ruy", "xnnpack"),
+}
 
 
 def _model(
@@ -39,8 +45,28 @@ def test_relu_clamps() -> None:
     assert conformance.run(content, [[[[-9], [3], [-128]]]]) == [[[[3], [0]]]]
 
 
+@pytest.mark.parametrize(
+    ("engine", "width", "largest"),
+    [("reference", 2, 101), ("xnnpack", 2, 100), ("xnnpack", 1, 101)],
+)
+def test_xnnpack_rounds_bounds_to_even_but_takes_no_stride_beyond_the_window(
+    engine: str, width: int, largest: int
+) -> None:
+    # 1 / scale is 100.5.
+    content = _model(
+        Operand((1, 1, 4, 1), 2 / 201),
+        Operand((1, 1, 2, 1), 2 / 201),
+        filter_width=width,
+        fused_activation_function="RELU_N1_TO_1",
+    )
+    codes = [[[[127], [127], [-128], [-128]]]]
+    assert conformance.run(content, codes, kernels=engine) == [[[[largest], [-largest]]]]
+
+
 def test_c1_types_and_rank() -> None:
     conformance.refuses("C1", _model(input_=Operand((1, 1, 3, 1), 1.0, 0, "uint8")))
+    wide = Operand((1, 1, 3, 1), 1.0, 0, "int32"), Operand((1, 1, 2, 1), 1.0, 0, "int32")
+    conformance.refuses("C1", _model(*wide))
     conformance.refuses("C1", _model(input_=Operand((1, 3, 1), 1.0, 0)))
 
 
@@ -58,7 +84,9 @@ def test_c4_activation() -> None:
     conformance.refuses("C4", _model(fused_activation_function="TANH"))
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(pooling.cases("MAX_POOL_2D"))
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    case = data.draw(pooling.cases("MAX_POOL_2D", dtype))
+    conformance.check(oracle, case, ENGINES[dtype])

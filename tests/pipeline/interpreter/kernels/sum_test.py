@@ -70,25 +70,15 @@ def test_arm64_rounds_products_and_sums_at_once() -> None:
     )
     totals = range(-60, 22, 2)
     rows = np.array([[(total + place) // 4 for place in range(4)] for total in totals], np.int8)
-    ratio = _float32(Fraction(0.46875) / Fraction(float(np.float32(0.3))))
-    offset = _float32(5 + 28 * ratio)
-    on_phone = [round(_float32(total * ratio + offset)) for total in totals]
-    on_x86 = [round(_float32(_float32(total * ratio) + offset)) for total in totals]
+    ratio = reducing.float32(Fraction(0.46875) / Fraction(float(np.float32(0.3))))
+    offset = reducing.float32(5 + 28 * ratio)
+    on_phone = [round(reducing.float32(total * ratio + offset)) for total in totals]
+    on_x86 = [round(reducing.float32(reducing.float32(total * ratio) + offset)) for total in totals]
     assert Interpreter(content, "xnnpack", "arm64").run(rows)[0].tolist() == on_phone
     assert Interpreter(content, "xnnpack", "x86_64").run(rows)[0].tolist() == on_x86
     # Its real ends in 1/2, but for what float32 loses of 0.3.
     pairs = zip(totals, on_phone, on_x86, strict=True)
     assert [total for total, phone, x86 in pairs if phone != x86] == [-36]
-
-
-def _float32(exact: Fraction) -> Fraction:
-    """Rounds to 24 bits, ties to even."""
-    unit = Fraction(1)
-    while abs(exact) / unit >= 2**24:
-        unit *= 2
-    while exact and abs(exact) / unit < 2**23:
-        unit /= 2
-    return round(exact / unit) * unit
 
 
 def test_c1_types() -> None:
