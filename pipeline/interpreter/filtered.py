@@ -120,10 +120,7 @@ def prepare(
             scales.zero_point,
         )
     make = _make_requantizer(context, data.dtype, accumulator, arithmetic, labels.types)
-    try:
-        requantizer = make(input_scale, scales.scale, output_scale)
-    except OverflowError as error:
-        raise UnsupportedOpError(f"{context.where}: {labels.filter_}: {error}") from error
+    requantizer = make(input_scale, scales.scale, output_scale)
     bounds = context.fused_activation_bounds(labels.activation)
     stage = output_stage.prepare(context, requantizer, bounds)
     return Params(input_zero_point, scales.zero_point[0], np.dtype(accumulator), stage)
@@ -132,6 +129,8 @@ def prepare(
 def _require_types(
     context: OpContext, operands: Operands, label: str, packed: Sequence[str]
 ) -> None:
+    count = len(context.inputs)
+    context.require(count <= operands.bias + 1, label, f"up to {operands.bias + 1} operands", count)
     tensors = context.input(operands.data), context.input(operands.filter_), context.output
     rows = [("int8", "int8"), *(("int8", each) for each in packed)]
     rows += [("uint8", "uint8"), ("int16", "int8")]
