@@ -38,6 +38,11 @@ class Operand:
     zero_point: int
     requantizer: Requantizer
 
+    def __call__(self, input_: np.ndarray, left_shift: int) -> np.ndarray:
+        """Returns the rounded terms of codes, int32."""
+        centered = input_.astype(np.int32) - self.zero_point
+        return self.requantizer(centered << left_shift)
+
 
 @dataclasses.dataclass(frozen=True)
 class Params:
@@ -104,35 +109,30 @@ def evaluate(
         ]
         total = combine(*terms)
         return np.clip(total, params.activation_min, params.activation_max).astype(np.int16)
-    return params.output(
-        combine(
-            _term(params.first, first, params.left_shift),
-            _term(params.second, second, params.left_shift),
+    terms = params.first(first, params.left_shift), params.second(second, params.left_shift)
+    return params.output(combine(*terms))
+
+
+def operands(context: OpContext) -> tuple[Operand, Operand, float]:
+    """Returns both inputs, each to be multiplied by its scale over a third: twice the larger."""
+    inputs = [context.per_tensor(context.input(position)) for position in (0, 1)]
+    twice_max_scale = 2 * max(scale for scale, _ in inputs)
+    first, second = (
+        Operand(
+            zero_point,
+            DoubleRounding.from_real([real_scales.double_quotient(scale, twice_max_scale)]),
         )
+        for scale, zero_point in inputs
     )
-
-
-def _term(operand: Operand, input_: np.ndarray, left_shift: int) -> np.ndarray:
-    centered = input_.astype(np.int32) - operand.zero_point
-    return operand.requantizer(centered << left_shift)
+    return first, second, twice_max_scale
 
 
 def _prepare_general(context: OpContext, left_shift: int) -> Params:
-    scales = [context.per_tensor(context.input(position))[0] for position in (0, 1)]
+    first, second, twice_max_scale = operands(context)
     output_scale, _ = context.per_tensor(context.output)
-    twice_max_scale = 2 * max(scales)
-    output_multiplier = real_scales.double_quotient(twice_max_scale, 2**left_shift * output_scale)
-    context.require(output_multiplier < 1, "C3", "output multiplier below 1", output_multiplier)
-    first, second = (
-        Operand(
-            zero_point=context.per_tensor(context.input(position))[1],
-            requantizer=DoubleRounding.from_real(
-                [real_scales.double_quotient(scales[position], twice_max_scale)]
-            ),
-        )
-        for position in (0, 1)
-    )
-    requantizer = DoubleRounding.from_real([output_multiplier])
+    multiplier = real_scales.double_quotient(twice_max_scale, 2**left_shift * output_scale)
+    context.require(multiplier < 1, "C3", "output multiplier below 1", multiplier)
+    requantizer = DoubleRounding.from_real([multiplier])
     bounds = context.fused_activation_bounds("C4")
     stage = output_stage.prepare(context, requantizer, bounds)
     return Params(first, second, stage, left_shift)

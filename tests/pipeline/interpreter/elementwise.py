@@ -18,6 +18,8 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "int32": (*_TFLITE, "tflm"),
     "int64": _TFLITE,
 }
+# Of MAXIMUM and MINIMUM; tflite-micro has no uint8 there.
+ENGINES_OF_EXTREMES = {**ENGINES, "int64": (*_TFLITE, "tflm")}
 PLAIN = ("int32", "int64")
 
 _Shape = tuple[int, ...]
@@ -35,8 +37,7 @@ _UNITS: dict[str, Callable[[float, float], float]] = {
 def cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
     """Draws codes and shapes that broadcast, or every 8-bit code to meet every other."""
     if dtype in PLAIN:
-        activation = draw(st.sampled_from(filtered.ACTIVATIONS))
-        return draw(plain_cases(op, dtype, fused_activation_function=activation))
+        return draw(plain_cases(op, dtype, **_activation(draw, op)))
     if dtype == "int16" and op in ("ADD", "SUB") and draw(st.booleans()):
         return draw(_powers_of_two(op))
     if dtype != "int16" and draw(st.integers(0, 3)) == 0:
@@ -44,7 +45,9 @@ def cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
         codes = np.arange(limits.min, limits.max + 1).astype(dtype)
         return draw(_quantized(op, codes[:, np.newaxis], codes, False))
     first, second = draw(_codes(dtype))
-    return draw(_quantized(op, first, second, draw(st.booleans())))
+    # A constant of one element and higher rank: XNNPACK's output has the rank of the other input.
+    is_constant = second.ndim <= first.ndim and draw(st.booleans())
+    return draw(_quantized(op, first, second, is_constant))
 
 
 @st.composite
@@ -55,9 +58,7 @@ def _quantized(
     unit = _UNITS[op](*scales)
     output_scale = draw(conformance.output_scales(unit))
     dtype = first.dtype.name
-    options: dict[str, object] = {}
-    if op != "SQUARED_DIFFERENCE":
-        options["fused_activation_function"] = draw(st.sampled_from(filtered.ACTIVATIONS))
+    options = _activation(draw, op)
     if dtype == "int16" and op in ("ADD", "SUB"):
         # Powers of two have a form of their own.
         shifts = None not in map(real_scales.power_of_two, (*scales, output_scale))
@@ -76,6 +77,12 @@ def _quantized(
         **options,
     )
     return conformance.Case(content, (first,) if constant_second else (first, second))
+
+
+def _activation(draw: st.DrawFn, op: str) -> dict[str, object]:
+    if op == "SQUARED_DIFFERENCE":
+        return {}
+    return {"fused_activation_function": draw(st.sampled_from(filtered.ACTIVATIONS))}
 
 
 @st.composite
@@ -115,6 +122,20 @@ def plain_cases(draw: st.DrawFn, op: str, dtype: str, **options: object) -> conf
     )
     first, second = (conformance.plain_values(rng, part, dtype) for part in shapes)
     return conformance.Case(content, (first, second))
+
+
+@st.composite
+def raw_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
+    """Draws two inputs of an op that looks at no scale or zero point."""
+    if dtype in PLAIN:
+        return draw(plain_cases(op, dtype))
+    first, second = draw(_codes(dtype))
+    shapes = first.shape, second.shape, np.broadcast_shapes(first.shape, second.shape)
+    operands = [
+        Operand(shape, draw(conformance.scales()), draw(conformance.zero_points(dtype)), dtype)
+        for shape in shapes
+    ]
+    return conformance.Case(model(op, operands[:2], operands[2]), (first, second))
 
 
 @st.composite
