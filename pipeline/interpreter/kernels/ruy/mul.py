@@ -4,7 +4,7 @@ There, 8-bit results are narrowed to int16 before the output zero point is added
 modulo 2**16 with uint8 beside one scalar. The sum wraps modulo 2**16, then it is saturated. So
 large products give codes at the wrong end: an overflow of the runtime.
 
-An op with the same codes in vectors and outside is left to the reference kernel.
+An op whose results all fit int16 is left to the reference kernel, which has the same codes.
 
 Source: MulElementwise and MulSimpleBroadcast, tensorflow/lite/kernels/internal/optimized/
 integer_ops/mul.h and optimized/optimized_ops.h.
@@ -14,12 +14,13 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import narrowing, rows
+from pipeline.interpreter import narrowing, real_scales, rows
 from pipeline.interpreter.kernels import mul
 from pipeline.interpreter.kernels.mul import Params as ReferenceParams
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.rows import Form, Rows
 
+_LIMIT = 2**15 - 256  # With room for the zero point.
 _VECTORS = {"int8": 16, "uint8": 8}
 
 
@@ -41,14 +42,16 @@ class Params:
 
 
 def takes(context: OpContext) -> bool:
-    """Returns whether vectors give any other code than the reference kernel."""
+    """Returns whether vectors may give other codes than the reference kernel."""
     params = _prepare(context)
     if params is None or params.rows.num_in_vectors(params.vector) == 0:
         return False
-    codes = narrowing.all_codes(context.output.dtype)
-    pair = codes[:, np.newaxis], codes
-    expected = mul.evaluate(params.reference, *pair)
-    return bool(np.any(expected != _in_vectors(params, *pair)))
+    dtype = params.reference.output.dtype
+    ends = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max])
+    products = mul.centered_product(params.reference, ends[:, np.newaxis], ends)
+    scales = [context.per_tensor(context.input(position))[0] for position in (0, 1)]
+    multiplier = real_scales.double_product(*scales, context.per_tensor(context.output)[0])
+    return int(np.abs(products).max()) * multiplier >= _LIMIT
 
 
 def prepare(context: OpContext) -> Params:
