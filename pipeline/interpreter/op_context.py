@@ -210,7 +210,19 @@ class OpContext:
         Raises:
           UnsupportedOpError: The engine's arithmetic does not know the activation.
         """
-        scale, zero_point = self.per_tensor(self.output)
+        return self._activation_bounds(label, activation, *self.per_tensor(self.output))
+
+    def plain_activation_bounds(self, label: str) -> tuple[int, int]:
+        """Returns the smallest and largest output under the fused activation, without a scale.
+
+        Raises:
+          UnsupportedOpError: The engine's arithmetic does not know the activation.
+        """
+        return self._activation_bounds(label, self.option("fused_activation_function", str), 1.0, 0)
+
+    def _activation_bounds(
+        self, label: str, activation: str, scale: float, zero_point: int
+    ) -> tuple[int, int]:
         bounds = self.arithmetic.activation_bounds
         try:
             return bounds(activation, scale, zero_point, self.output.dtype)

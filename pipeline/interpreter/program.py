@@ -179,9 +179,9 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
     if operator.op in control_flow.OPS:
         evaluate = control_flow.OPS[operator.op](context, caller)
         return Step(operator, evaluate, context.inputs, context.outputs)
-    kernel, context = engines.choose(settings.engine, context)
     try:
         with np.errstate(over="ignore"):
+            kernel, context = engines.choose(settings.engine, context)
             params = kernel.prepare(context)
     except ArithmeticError as error:  # Of scales like 1e38 and 1e-38.
         raise ModelError(f"{context.where}: its scales lead to no multiplier: {error}") from error

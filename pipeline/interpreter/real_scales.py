@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+_LOG2_TOLERANCE = 1e-3
+
 
 def double_product(first: float, second: float, output: float) -> float:
     """Returns first * second / output in double; the product of two float32 is exact there."""
@@ -35,6 +37,16 @@ def float32_product(first: float, second: float, output: float) -> float:
 def float32_quotient(input_: float, output: float) -> float:
     """Returns input / output, rounded to float32."""
     return float(np.float32(input_) / np.float32(output))
+
+
+def power_of_two(scale: float) -> int | None:
+    """Returns the exponent of the power of two that a scale is; None where it is none.
+
+    TFLite takes what lies within 0.07 % of one for it: its logarithm, to 1 / 1000.
+    """
+    exponent = math.log2(scale)
+    nearest = round(exponent)
+    return nearest if abs(exponent - nearest) < _LOG2_TOLERANCE else None
 
 
 def float32_code(real: float, scale: float, zero_point: int) -> int:

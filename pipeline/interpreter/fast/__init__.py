@@ -58,6 +58,8 @@ _MODULES: dict[tuple[str, str], str] = {
     ("RESHAPE", _ANY): "reshape",
     ("SOFTMAX", f"{_KERNELS}.softmax"): "softmax",
     ("SQUEEZE", _ANY): "reshape",
+    ("SUB", f"{_KERNELS}.sub"): "add",
+    ("SUB", f"{_KERNELS}.xnnpack.add"): "add",
 }
 
 OPS = frozenset(op for op, _ in _MODULES)

@@ -1,4 +1,4 @@
-"""ADD, int8, by one rounding instead of six.
+"""ADD and SUB, int8, by one rounding instead of six.
 
 The reference rounds both terms and their sum twice each. Unless the sum lies near a tie,
 
@@ -6,7 +6,8 @@ The reference rounds both terms and their sum twice each. Unless the sum lies ne
 
 gives the same code, all in 32 bits. How near is near follows, when the op is prepared, from the
 distance of this sum from the reference's, for every code of each operand. What lies near is
-computed again as the reference does. XNNPACK's ADD has this very form, and no ties of its own.
+computed again as the reference does. XNNPACK's ADD has this very form, and no ties of its own. SUB
+has the second multiplier negative.
 """
 
 import dataclasses
@@ -73,11 +74,12 @@ def prepare(op: NumpyOp) -> Command | None:
     multipliers = first.requantizer, second.requantizer, params.output.requantizer
     if any(type(requantizer).__name__ != "DoubleRounding" for requantizer in multipliers):
         return None
+    signs = (1, -1 if op.context.operator.op == "SUB" else 1)[:: -1 if operands.is_swapped else 1]
     terms = [
-        operand.requantizer((_CODES - operand.zero_point) << _LEFT_SHIFT)
-        for operand in (first, second)
+        sign * operand.requantizer((_CODES - operand.zero_point) << _LEFT_SHIFT)
+        for sign, operand in zip(signs, (first, second), strict=True)
     ]
-    total = _sum(params, first, second, terms)
+    total = _sum(params, first, second, terms, signs)
     if total is None:
         return None
     tables = tuple(aligned(term.astype(np.int32)) for term in terms)
@@ -124,7 +126,11 @@ def _prepare_delegate(params: xnnpack_add.Params, operands: elementwise.Operands
 
 
 def _sum(
-    params: add.Params, first: add.Operand, second: add.Operand, terms: list[np.ndarray]
+    params: add.Params,
+    first: add.Operand,
+    second: add.Operand,
+    terms: list[np.ndarray],
+    signs: tuple[int, ...],
 ) -> _Sum | None:
     """Returns the sum in 32 bits, or None where too many results would lie near ties."""
     output, exponent = (int(value) for value in vars(params.output.requantizer).values())
@@ -139,7 +145,10 @@ def _sum(
     if shift < _MIN_CLEAR_BITS:
         return None
     lost = bits + more - shift
-    multipliers = [(slope + (1 << (lost - 1))) >> lost for slope in slopes]
+    multipliers = [
+        sign * ((slope + (1 << (lost - 1))) >> lost)
+        for sign, slope in zip(signs, slopes, strict=True)
+    ]
     # The two roundings of the reference's sum move it by less than 2**31 of its last bits.
     distance = 1 << 31
     for operand, multiplier, exact in zip((first, second), multipliers, terms, strict=True):

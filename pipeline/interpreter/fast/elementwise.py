@@ -1,4 +1,4 @@
-"""ADD and MUL, int8: what they share.
+"""ADD, SUB and MUL, int8: what they share.
 
 The second operand may be shorter: it is then repeated along the first one's leading dimensions. A
 constant that broadcasts in another way is repeated when the op is prepared.

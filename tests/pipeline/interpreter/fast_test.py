@@ -185,7 +185,7 @@ def _elementwise(rng: _Rng, op: str) -> _Case:
     shape = tuple(rng.integers(1, 20, rng.integers(1, 5)).tolist())
     second = shape if rng.integers(2) else shape[rng.integers(len(shape)) :]
     scales = _scale(rng), _scale(rng)
-    unit = max(scales) if op == "ADD" else scales[0] * scales[1]
+    unit = scales[0] * scales[1] if op == "MUL" else max(scales)
     operands = [Operand(shape, scales[0], _zero_point(rng))]
     values = [_codes(rng, *shape)]
     if rng.integers(3) == 0:
@@ -294,6 +294,7 @@ _DRAW: dict[str, Callable[[_Rng], _Case]] = {
     "RELU": _draw_op("RELU", _unary),
     "RELU6": _draw_op("RELU6", _unary),
     "SOFTMAX": _softmax,
+    "SUB": _draw_op("SUB", _elementwise),
 }
 _ROUNDING_OPS = ("CONV_2D", "CONV_2D pointwise", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -305,16 +306,17 @@ def test_equals_numpy(op: str, seed: int) -> None:
     _check(_DRAW[op](np.random.default_rng(seed)), "reference")
 
 
+@pytest.mark.parametrize("op", ["ADD", "SUB"])
 @_cases
 @given(seed=st.integers(0, 2**32 - 1))
-def test_add_of_every_pair_of_codes(seed: int) -> None:
+def test_sum_of_every_pair_of_codes(op: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     codes = np.arange(-128, 128).astype(np.int8)
     first, second = (np.ascontiguousarray(half) for half in np.meshgrid(codes, codes))
     scales = _scale(rng), _scale(rng)
     output_scale = max(scales) * rng.choice([2.0 ** rng.uniform(-6, 3), 2.0, 1.0, 4 / 3])
     content = model(
-        "ADD",
+        op,
         [Operand(first.shape, scale, _zero_point(rng)) for scale in scales],
         Operand(first.shape, float(np.float32(output_scale)), _zero_point(rng)),
     )

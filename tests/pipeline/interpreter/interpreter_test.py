@@ -218,7 +218,7 @@ def test_quantization_that_an_op_cannot_have(
 @pytest.mark.parametrize(
     ("op", "inputs", "message"),
     [
-        ("ADD", [Operand((1, 2), 1.0)], "C1: needed types int8, int8, int8, got int8, int8"),
+        ("ADD", [Operand((1, 2), 1.0)], "C1: needed types int8, int8, int8 or .*, got int8, int8$"),
         ("TRANSPOSE", [Operand((1, 2), 1.0)], "input 1 is missing"),
         ("TRANSPOSE", [Operand((1, 2), 1.0), None], "input 1 is missing"),
         ("PAD", [Operand((1, 2), 1.0), Operand((2, 2), dtype="int32")], "must be a constant"),
@@ -233,6 +233,13 @@ def test_scales_that_lead_to_no_multiplier() -> None:
     content = model("RELU", [Operand((4,), 1e38)], Operand((4,), 1e-38))
     with pytest.raises(ModelError, match=r"RELU .*its scales lead to no multiplier"):
         Interpreter(content)
+
+
+def test_scales_that_lead_to_no_multiplier_while_a_kernel_is_chosen() -> None:
+    operand = Operand((40,), 1e38)
+    content = model("MUL", [operand, operand], Operand((40,), 1e-38))
+    with pytest.raises(ModelError, match=r"MUL .*its scales lead to no multiplier"):
+        Interpreter(content, "ruy")
 
 
 def test_a_result_that_is_not_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:

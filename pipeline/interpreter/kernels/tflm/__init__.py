@@ -2,22 +2,26 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
+    add,
     conv_2d,
     cumsum,
     fully_connected,
     relu6,
     space_to_batch_nd,
+    sub,
     sum,
     svdf,
     unidirectional_sequence_lstm,
 )
 
 KERNELS: dict[str, Kernel] = {
+    "ADD": add,
     "CONV_2D": conv_2d,
     "CUMSUM": cumsum,
     "FULLY_CONNECTED": fully_connected,
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
+    "SUB": sub,
     "SUM": sum,
     "SVDF": svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm,

@@ -12,6 +12,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     mean,
     mul,
     quantize,
+    sub,
     sum,
     transpose_conv,
 )
@@ -27,6 +28,7 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "SUB": sub,
     "SUM": sum,
     "TRANSPOSE_CONV": transpose_conv,
 }

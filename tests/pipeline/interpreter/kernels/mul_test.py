@@ -2,14 +2,13 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.errors import UnsupportedOpError
-from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance, elementwise
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = elementwise.ENGINES
 
 
 def _model(
@@ -52,20 +51,37 @@ def test_c3_activation() -> None:
     conformance.refuses("C3", _model(fused_activation_function="SIGN_BIT"))
 
 
-def test_ruy_overflows_where_results_pass_16_bits() -> None:
-    content = _model(output=Operand((1, 3), 2.0**-10))
-    Interpreter(content)
-    with pytest.raises(UnsupportedOpError, match=r"C4: .*ruy overflows"):
-        Interpreter(content, "ruy")
+def test_c4_int16_zero_points() -> None:
+    first = Operand((1, 3), 0.5, 1, "int16")
+    other = Operand((1, 3), 0.5, 0, "int16")
+    conformance.refuses("C4", _model(first=first, second=other, output=other))
 
 
+def test_int16_saturates() -> None:
+    operand = Operand((3,), 0.5, 0, "int16")
+    content = model("MUL", [operand, operand], operand)
+    assert conformance.run(content, [300, -300, 3], [300, 300, 3]) == [32767, -32768, 5]
+
+
+def test_plain_integers_wrap() -> None:
+    operand = Operand((2,), dtype="int32")
+    content = model("MUL", [operand, operand], operand)
+    assert conformance.run(content, [2**16, -5], [2**15, 3]) == [-(2**31), -15]
+
+
+def test_ruy_overflows_in_vectors_only() -> None:
+    operand = Operand((17,), 1.0, 0, "uint8")
+    content = model(
+        "MUL", [operand, Operand((1,), 1.0, 0, "uint8")], Operand((17,), 1.0, 0, "uint8")
+    )
+    # 255 * 255 is negative in int16: the first 16 elements saturate at the wrong end.
+    answer = conformance.run(content, [255] * 17, [255], kernels="ruy")
+    assert answer == [0] * 16 + [255]
+    assert conformance.run(content, [255] * 17, [255]) == [255] * 17
+
+
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(elementwise.cases("MUL"))
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
-
-
-@conformance.random_cases
-@given(elementwise.all_pairs("MUL"))
-def test_all_pairs_of_codes_equal_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(elementwise.cases("MUL", dtype)), ENGINES[dtype])
