@@ -1,7 +1,16 @@
 """TFLite's builtin optimized kernels (x86-64), where their bits differ from the reference."""
 
 from pipeline.interpreter.kernel import Kernel
-from pipeline.interpreter.kernels.ruy import add, depthwise_conv_2d, mean, mul, quantize, softmax
+from pipeline.interpreter.kernels.ruy import (
+    add,
+    depthwise_conv_2d,
+    mean,
+    mul,
+    quantize,
+    resize_bilinear,
+    resize_nearest_neighbor,
+    softmax,
+)
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
@@ -9,5 +18,7 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "RESIZE_BILINEAR": resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor,
     "SOFTMAX": softmax,
 }
