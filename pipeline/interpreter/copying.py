@@ -21,6 +21,7 @@ def check(context: OpContext, label: str, positions: Sequence[int] = (0,)) -> No
     Raises:
       UnsupportedOpError: They do not.
     """
+    context.require(len(positions) > 0, label, "an input", "none")
     first = context.input(positions[0])
     context.require(first.dtype in DTYPES, label, "an integer type", first.dtype)
     others = [context.input(position) for position in positions[1:]]

@@ -129,8 +129,6 @@ def prepare(
 def _require_types(
     context: OpContext, operands: Operands, label: str, packed: Sequence[str]
 ) -> None:
-    count = len(context.inputs)
-    context.require(count <= operands.bias + 1, label, f"up to {operands.bias + 1} operands", count)
     tensors = context.input(operands.data), context.input(operands.filter_), context.output
     rows = [("int8", "int8"), *(("int8", each) for each in packed)]
     rows += [("uint8", "uint8"), ("int16", "int8")]

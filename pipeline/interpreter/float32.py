@@ -75,6 +75,11 @@ class Float32:
             result = ((magnitude << left) + half) >> right
         return np.where(self.significand < 0, -result, result)
 
+    def floor(self) -> np.ndarray:
+        """Returns int64, rounded down; magnitudes from 2**40 on saturate."""
+        right, left = np.clip(-self.exponent, 0, 40), np.clip(self.exponent, 0, 16)
+        return (self.significand << left) >> right
+
 
 def _rounded(value: np.ndarray, exponent: np.ndarray) -> Float32:
     magnitude = np.abs(value)

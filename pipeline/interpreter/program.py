@@ -4,6 +4,7 @@ Between run() and its result there are integers only; the guard checks every op'
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
 from pipeline.interpreter import control_flow, engines, fast, guard, resources
 from pipeline.interpreter.control_flow import Caller
-from pipeline.interpreter.kernel import OperandError
+from pipeline.interpreter.kernel import Kernel, OperandError
 from pipeline.interpreter.kernels import KERNELS
 from pipeline.interpreter.op_context import OpContext
 
@@ -182,6 +183,7 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
     try:
         with np.errstate(over="ignore"):
             kernel, context = engines.choose(settings.engine, context)
+            _check_number_of_inputs(kernel, context)
             params = kernel.prepare(context)
     except ArithmeticError as error:  # Of scales like 1e38 and 1e-38.
         raise ModelError(f"{context.where}: its scales lead to no multiplier: {error}") from error
@@ -196,6 +198,18 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
         generic = settings.backend == "fast_generic"
         command = fast.compile_op(fast.NumpyOp(context, params, kernel.evaluate, generic))
     return Step(operator, evaluate, context.inputs, (*context.outputs, *changed), command)
+
+
+def _check_number_of_inputs(kernel: Kernel, context: OpContext) -> None:
+    """Checks that evaluate() can be given all inputs; prepare() misses those that it needs."""
+    parameters = inspect.signature(kernel.evaluate).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return
+    most = len(parameters) - 1
+    if len(context.inputs) > most:
+        raise ModelError(
+            f"{context.where}: needed at most {most} inputs, got {len(context.inputs)}"
+        )
 
 
 def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:

@@ -58,6 +58,8 @@ def prepare(context: OpContext) -> Params:
     keep_num_dims = context.option("keep_num_dims", bool)
     rows = input_.shape[:-1] if keep_num_dims else (num_elements // depth,)
     context.require_shape("C5", (*rows, channels))
+    whole = math.prod(rows) * depth == num_elements
+    context.require(whole, "C5", f"with keep_num_dims, input rows of {depth}", input_.shape)
     weights_format = context.option("weights_format", str)
     context.require(weights_format == "DEFAULT", "C7", "weights format DEFAULT", weights_format)
     common = filtered.prepare(

@@ -1,7 +1,9 @@
 """What the tests of all kernels share: random cases, and their comparison with a runtime."""
 
 import dataclasses
+import hashlib
 import os
+import pathlib
 from collections.abc import Sequence
 
 import hypothesis
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from pipeline import flatbuffer
+from pipeline import files, flatbuffer
 from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.interpreter import Interpreter, engines
 from pipeline.interpreter.op_context import OpContext
@@ -22,6 +24,9 @@ _NUM_CASES_QUICK = 40
 random_cases = hypothesis.settings(
     max_examples=int(os.environ.get("INTONLY_CASES", _NUM_CASES_QUICK))
 )
+
+# Of each op and combination of types, in the corpus that fuzz.py starts from.
+NUM_COLLECTED = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +48,7 @@ class Case:
 
 def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -> None:
     """Compares our outputs with each engine's, bit for bit; no step of ours may make a float."""
+    collect(case.model)
     for engine in engines:
         expected = oracle.run(case.model, *case.inputs, kernels=engine)
         actual = Interpreter(case.model, engine, "x86_64").run(*case.inputs)
@@ -51,6 +57,18 @@ def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs, engine)
             np.testing.assert_array_equal(watched_ours, theirs, engine)
+
+
+def collect(model: bytes) -> None:
+    """Stores a model for fuzz.py, where INTONLY_CORPUS names a folder and it has too few alike."""
+    folder = os.environ.get("INTONLY_CORPUS")
+    if not folder:
+        return
+    graph = flatbuffer.read(model).main
+    types = "-".join(sorted({tensor.dtype for tensor in graph.tensors}))
+    place = pathlib.Path(folder, graph.operators[0].op, types)
+    if sum(1 for _ in place.glob("*.tflite")) < NUM_COLLECTED:
+        files.write_bytes(place / f"{hashlib.sha256(model).hexdigest()}.tflite", model)
 
 
 def run(model: bytes, *inputs: object, kernels: str = "reference") -> list[object]:

@@ -59,6 +59,7 @@ def test_integers(rng: np.random.Generator) -> None:
 
 
 @given(st.integers(-(2**24), 2**24), st.integers(-30, 10))
-def test_rounds_to_integers(significand: int, exponent: int) -> None:
+def test_to_integers(significand: int, exponent: int) -> None:
     value = Float32(np.array(significand), np.array(exponent))
     assert value.to_integers() == np.rint(significand * 2.0**exponent)
+    assert value.floor() == np.floor(significand * 2.0**exponent)

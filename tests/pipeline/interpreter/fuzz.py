@@ -5,8 +5,8 @@
 
 The first mutates the models of the corpus (and a few built in) blindly. The second lets atheris
 choose by the branches that a model reaches. Both run in a process that may take 4 GiB and 2 s a
-model. `INTONLY_CORPUS=out/corpus make test` collects the models of all kernels' tests. An escape is
-written to out/fuzz/ and ends the run with exit code 1.
+model. `INTONLY_CORPUS=out/corpus make test` collects models of all kernels' tests, some of each op
+and type. An escape is written to out/fuzz/ and ends the run with exit code 1.
 """
 
 import argparse

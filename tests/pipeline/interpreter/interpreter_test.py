@@ -222,9 +222,12 @@ def test_quantization_that_an_op_cannot_have(
         ("TRANSPOSE", [Operand((1, 2), 1.0)], "input 1 is missing"),
         ("TRANSPOSE", [Operand((1, 2), 1.0), None], "input 1 is missing"),
         ("PAD", [Operand((1, 2), 1.0), Operand((2, 2), dtype="int32")], "must be a constant"),
+        ("RELU", [Operand((1, 2), 1.0)] * 2, "RELU .*: needed at most 1 inputs, got 2"),
     ],
 )
-def test_operands_that_are_missing(op: str, inputs: list[Operand | None], message: str) -> None:
+def test_operands_that_are_missing_or_too_many(
+    op: str, inputs: list[Operand | None], message: str
+) -> None:
     with pytest.raises(ModelError, match=message):
         Interpreter(model(op, inputs, Operand((1, 2), 1.0)))
 

@@ -8,6 +8,8 @@ from pipeline.interpreter.kernels.ruy import (
     mul,
     quantize,
     reduce_prod,
+    resize_bilinear,
+    resize_nearest_neighbor,
     softmax,
     sum,
 )
@@ -19,6 +21,8 @@ KERNELS: dict[str, Kernel] = {
     "MUL": mul,
     "QUANTIZE": quantize,
     "REDUCE_PROD": reduce_prod,
+    "RESIZE_BILINEAR": resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor,
     "SOFTMAX": softmax,
     "SUM": sum,
 }

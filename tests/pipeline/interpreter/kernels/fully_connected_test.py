@@ -101,6 +101,7 @@ def test_c4_bias_length() -> None:
 def test_c5_output_shape() -> None:
     conformance.refuses("C5", _model(output=Operand((3, 2), 1.0)))
     conformance.refuses("C5", _model(input_=Operand((1, 2, 2), 1.0), keep_num_dims=True))
+    conformance.refuses("C5", _model(input_=Operand((2, 4), 1.0), keep_num_dims=True))
 
 
 def test_c6_activation() -> None:

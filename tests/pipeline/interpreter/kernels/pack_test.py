@@ -30,6 +30,10 @@ def test_c1_quantization() -> None:
     conformance.refuses("C1", _model(second=Operand((2,), 0.25, 3)))
 
 
+def test_c1_no_inputs() -> None:
+    conformance.refuses("C1", model("PACK", [], moving.operand((0,)), values_count=0, axis=0))
+
+
 def test_c2_axis() -> None:
     conformance.refuses("C2", _model(axis=2))
 

@@ -1,0 +1,111 @@
+"""Means of 2 x 2 pixels in float32, as TFLite's RESIZE_BILINEAR computes them for uint8.
+
+Every operation rounds to nearest, ties to even.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.interpreter.float32 import Float32
+from pipeline.interpreter.resize import Side
+
+# Output codes of one go: intermediate values are many times larger than codes.
+_CHUNK = 2**18
+_HALF = Float32.of_real(0.5)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The two input positions between which each output lies, on one side of the images.
+
+    Attributes:
+      lower: int64[output_size], the one before.
+      upper: int64[output_size], the one behind; both are the same at a border.
+      lower_weight: As many float32, what the one before counts for.
+      upper_weight: As many float32, what the one behind counts for.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    lower_weight: Float32
+    upper_weight: Float32
+
+    def part(self, outputs: slice) -> "Neighbors":
+        """Returns those of some of the outputs."""
+        weights = self.lower_weight.at(outputs), self.upper_weight.at(outputs)
+        return Neighbors(self.lower[outputs], self.upper[outputs], *weights)
+
+    def both(self, axes_behind: int) -> tuple[tuple[np.ndarray, Float32], ...]:
+        """Returns positions and weights, which get as many axes of size 1."""
+        index = (slice(None), *(None,) * axes_behind)
+        return (
+            (self.lower, self.lower_weight.at(index)),
+            (self.upper, self.upper_weight.at(index)),
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Params:
+    """The neighbors of all rows and of all columns.
+
+    Attributes:
+      rows: Of the output.
+      columns: Of the output.
+      weights_first: Whether a pixel is multiplied by the product of both weights, and the row above
+        comes first; else it is multiplied by one after the other, and the column to the left comes
+        first.
+    """
+
+    rows: Neighbors
+    columns: Neighbors
+    weights_first: bool
+
+
+def prepare(
+    sides: tuple[Side, Side], align_corners: bool, half_pixel_centers: bool, weights_first: bool
+) -> Params:
+    """Computes neighbors and their weights."""
+    rows, columns = (_neighbors(side, align_corners, half_pixel_centers) for side in sides)
+    return Params(rows, columns, weights_first)
+
+
+def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
+    """Returns floor(sum of four weighted pixels + 1/2), in the input's type; codes are >= 0."""
+    batch, _, _, channels = input_.shape
+    height, width = params.rows.lower.size, params.columns.lower.size
+    step = max(1, _CHUNK // max(1, batch * width * channels))
+    parts = []
+    for start in range(0, height, step):
+        rows = params.rows.part(slice(start, start + step))
+        total, *others = _weighted(dataclasses.replace(params, rows=rows), input_)
+        for pixels in (*others, _HALF):
+            total = total.plus(pixels)
+        parts.append(total.floor().astype(input_.dtype))
+    return np.concatenate(parts, axis=1)
+
+
+def _neighbors(side: Side, align_corners: bool, half_pixel_centers: bool) -> Neighbors:
+    half = np.float32(0.5 if half_pixel_centers else 0)
+    positions = side.positions.astype(np.float32)
+    sources = (positions + half) * side.float32_scale(align_corners) - half
+    lower = np.maximum(np.floor(sources), 0).astype(np.int64)
+    upper = np.minimum(np.ceil(sources).astype(np.int64), side.input_size - 1)
+    fraction = sources - lower.astype(np.float32)
+    weights = Float32.of_real(np.float32(1) - fraction), Float32.of_real(fraction)
+    return Neighbors(lower, upper, *weights)
+
+
+def _weighted(params: Params, input_: np.ndarray) -> Iterator[Float32]:
+    rows, columns = params.rows.both(axes_behind=2), params.columns.both(axes_behind=1)
+    if params.weights_first:
+        pairs = [(row, column) for row in rows for column in columns]
+    else:
+        pairs = [(row, column) for column in columns for row in rows]
+    for (row, row_weight), (column, column_weight) in pairs:
+        pixels = Float32.of_integers(input_.take(row, axis=1).take(column, axis=2))
+        if params.weights_first:
+            yield pixels.times(row_weight.times(column_weight))
+        else:
+            yield pixels.times(row_weight).times(column_weight)
