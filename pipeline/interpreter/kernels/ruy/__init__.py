@@ -1,13 +1,24 @@
 """TFLite's builtin optimized kernels (x86-64), where their bits differ from the reference."""
 
 from pipeline.interpreter.kernel import Kernel
-from pipeline.interpreter.kernels.ruy import add, depthwise_conv_2d, mean, mul, quantize, softmax
+from pipeline.interpreter.kernels.ruy import (
+    add,
+    depthwise_conv_2d,
+    logistic,
+    mean,
+    mul,
+    quantize,
+    softmax,
+    tanh,
+)
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "LOGISTIC": logistic,
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
     "SOFTMAX": softmax,
+    "TANH": tanh,
 }

@@ -2,15 +2,19 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
+    logistic,
     relu6,
     space_to_batch_nd,
     svdf,
+    tanh,
     unidirectional_sequence_lstm,
 )
 
 KERNELS: dict[str, Kernel] = {
+    "LOGISTIC": logistic,
     "RELU6": relu6,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
     "SVDF": svdf,
+    "TANH": tanh,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm,
 }

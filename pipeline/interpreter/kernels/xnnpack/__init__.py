@@ -11,6 +11,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     mean,
     mul,
     quantize,
+    tanh,
 )
 
 KERNELS: dict[str, Kernel] = {
@@ -23,4 +24,5 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
+    "TANH": tanh,
 }
