@@ -8,6 +8,21 @@ import numpy as np
 from pipeline.interpreter.op_context import OpContext
 
 
+class OperandError(Exception):
+    """What evaluate() raises for values, computed at run time, that its op cannot take.
+
+    The program that runs the kernel makes a ModelError of it, which names op and tensor.
+
+    Attributes:
+      position: Of the input at fault.
+    """
+
+    def __init__(self, position: int, needed: str, got: object) -> None:
+        """Says what was needed of the input at `position`, and what it held."""
+        super().__init__(f"needed {needed}, got {got}")
+        self.position = position
+
+
 class Kernel(Protocol):
     """What a kernel's module offers.
 
@@ -31,5 +46,7 @@ class Kernel(Protocol):
         """Takes what prepare() returned, then the op's inputs (None where left out).
 
         Returns the output, or a tuple of all outputs followed by the new values of VARIABLES.
+
+        Raises OperandError for values that the op cannot take.
         """
         ...

@@ -13,6 +13,7 @@ from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
 from pipeline.interpreter import control_flow, engines, fast, guard, resources
 from pipeline.interpreter.control_flow import Caller
+from pipeline.interpreter.kernel import OperandError
 from pipeline.interpreter.kernels import KERNELS
 from pipeline.interpreter.op_context import OpContext
 
@@ -201,6 +202,12 @@ def _evaluate(step: Step, values: _Values) -> Sequence[np.ndarray]:
     operands = [None if tensor is None else values[tensor.index] for tensor in step.inputs]
     try:
         result = step.evaluate(*operands)
+    except OperandError as error:
+        tensor = step.inputs[error.position]
+        name = "" if tensor is None else f" ({tensor.name!r})"
+        raise ModelError(
+            f"{step.operator.op} (op {step.operator.index}): input {error.position}{name}: {error}"
+        ) from error
     except MemoryError as error:
         raise ModelError(
             f"{step.operator.op} (op {step.operator.index}) needs too much memory: {error}"

@@ -38,6 +38,22 @@ def float32_code(real: float, scale: float, zero_point: int) -> int:
     return zero_point + int(math.copysign(math.floor(abs(quotient) + 0.5), quotient))
 
 
+def float32_codes(
+    codes: np.ndarray, input_: tuple[float, int], output: tuple[float, int]
+) -> np.ndarray:
+    """Returns codes of (scale, zero point) `input_` as int64 codes of `output`, not clamped.
+
+    round(code * scale + bias) + output zero point, all in float32, ties away from zero, where
+    scale = input scale * (1 / output scale) and bias = -input zero point * scale.
+    """
+    (input_scale, input_zero_point), (output_scale, output_zero_point) = input_, output
+    scale = np.float32(input_scale) * (np.float32(1) / np.float32(output_scale))
+    bias = np.float32(-input_zero_point) * scale
+    real = (codes.astype(np.float32) * scale + bias).astype(np.float64)
+    rounded = np.copysign(np.floor(np.abs(real) + 0.5), real)
+    return rounded.astype(np.int64) + output_zero_point
+
+
 def float32_bound(real: float, scale: float, zero_point: int, limits: tuple[int, int]) -> int:
     """Returns round(clamp(real / scale + zero_point)): float32, ties to even."""
     code = np.float32(float32_quotient(real, scale)) + np.float32(zero_point)

@@ -15,6 +15,7 @@ import dataclasses
 
 import numpy as np
 
+from pipeline.interpreter import copying
 from pipeline.interpreter.op_context import OpContext
 
 
@@ -36,16 +37,7 @@ def prepare(context: OpContext) -> Params:
     input_, dtype = context.input(0), context.input(0).dtype
     rows = [(dtype, paddings_dtype, dtype) for paddings_dtype in ("int32", "int64")]
     context.require_one_of("C1", rows)
-    paddings = context.constant(1)
-    context.require(
-        paddings.shape == (len(input_.shape), 2) and bool(np.all(paddings >= 0)),
-        "C2",
-        "paddings [rank, 2], none negative",
-        paddings.tolist(),
-    )
-    pairs = tuple((before, after) for before, after in paddings.tolist())
-    padded = zip(input_.shape, pairs, strict=True)
-    context.require_shape("C2", tuple(size + before + after for size, (before, after) in padded))
+    pairs = copying.paddings(context, "C2")
     quantization = context.output.quantization
     got = input_.quantization
     context.require(got == quantization, "C3", f"input quantized as {quantization}", got)

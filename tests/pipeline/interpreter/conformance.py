@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from pipeline import flatbuffer
-from pipeline.errors import UnsupportedOpError
+from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.interpreter import Interpreter, engines
 from pipeline.interpreter.op_context import OpContext
 from tests.pipeline.interpreter.integer_array import watch
@@ -68,6 +68,12 @@ def refuses(label: str, model: bytes) -> None:
     """Checks that the interpreter refuses a model for the constraint of this label."""
     with pytest.raises(UnsupportedOpError, match=rf"(^|: ){label}: "):
         Interpreter(model)
+
+
+def fails(position: int, model: bytes, *inputs: object) -> None:
+    """Checks that a run is an error that names the op's input at `position`."""
+    with pytest.raises(ModelError, match=rf"input {position} \('model/layer/input{position}'\): "):
+        run(model, *inputs)
 
 
 def evaluate_watched(case: Case, engine: str) -> tuple[np.ndarray, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance
-from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.one_op import Operand, integers, model
 
 QUANTIZED = ("int8", "uint8", "int16")
 TFLITE = ("reference", "ruy", "xnnpack")
@@ -36,6 +36,25 @@ def case(
         if each.data is None
     ]
     return conformance.Case(content, tuple(values))
+
+
+def indexed(
+    draw: st.DrawFn,
+    op: str,
+    input_: Operand,
+    indices: np.ndarray,
+    output: Sequence[int],
+    **options: object,
+) -> conformance.Case:
+    """Draws random values for an op that picks some of them; indices are constant or computed."""
+    rng = draw(conformance.generators())
+    values = (conformance.plain_values(rng, input_.shape, input_.dtype),)
+    given = integers(indices, dtype=indices.dtype.name)
+    if draw(st.booleans()):
+        given = Operand(indices.shape, dtype=indices.dtype.name)
+        values += (indices,)
+    content = model(op, [input_, given], operand(output, input_.dtype), **options)
+    return conformance.Case(content, values)
 
 
 def shapes(min_rank: int = 1, max_rank: int = 4, largest: int = 5) -> st.SearchStrategy:

@@ -1,14 +1,22 @@
 """RESHAPE against worked examples and every engine."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter import conformance, moving
 from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = {
+    "int8": moving.ALL,
+    "uint8": moving.ALL,
+    "int16": moving.ALL,
+    "int32": moving.ALL,
+    "int64": moving.ALL,
+    "bool": moving.ALL,
+}
 
 
 def _model(output: Operand | None = None) -> bytes:
@@ -31,21 +39,16 @@ def test_c2_number_of_elements() -> None:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
     rng = draw(conformance.generators())
-    shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    shape = draw(moving.shapes(max_rank=5, largest=4))
     target = draw(st.sampled_from([shape[::-1], [int(np.prod(shape))], [1, *shape]]))
-    dtype = draw(st.sampled_from(["int8", "uint8", "int16", "int32"]))
-    content = model(
-        "RESHAPE",
-        [Operand(tuple(shape), 0.5, 0, dtype), integers(target)],
-        Operand(tuple(target), 0.5, 0, dtype),
-        new_shape=target,
-    )
-    return conformance.Case(content, (conformance.codes(rng, tuple(shape), dtype),))
+    inputs = [moving.operand(shape, dtype), integers(target)]
+    return moving.case(rng, "RESHAPE", inputs, [target], new_shape=target)
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(_cases())
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(dtype)), ENGINES[dtype])

@@ -1,13 +1,21 @@
 """SQUEEZE against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter import conformance, moving
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = {
+    "int8": moving.ALL,
+    "uint8": moving.ALL,
+    "int16": moving.ALL,
+    "int32": moving.ALL,
+    "int64": moving.ALL,
+    "bool": moving.ALL,
+}
 
 
 def _model(output: Operand | None = None) -> bytes:
@@ -32,23 +40,19 @@ def test_c3_other_axes() -> None:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
     rng = draw(conformance.generators())
     shape = draw(st.lists(st.sampled_from([1, 1, 2, 3]), min_size=1, max_size=5))
     ones = [axis for axis, size in enumerate(shape) if size == 1]
     squeezed = draw(st.lists(st.sampled_from(ones), unique=True)) if ones else []
     dropped = squeezed or ones  # Without a list, all axes of size 1 go.
-    target = tuple(size for axis, size in enumerate(shape) if axis not in dropped)
-    content = model(
-        "SQUEEZE",
-        [Operand(tuple(shape), 0.5, 3)],
-        Operand(target, 0.5, 3),
-        squeeze_dims=squeezed,
-    )
-    return conformance.Case(content, (conformance.codes(rng, tuple(shape)),))
+    target = [size for axis, size in enumerate(shape) if axis not in dropped]
+    inputs = [moving.operand(shape, dtype)]
+    return moving.case(rng, "SQUEEZE", inputs, [target], squeeze_dims=squeezed)
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(_cases())
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(dtype)), ENGINES[dtype])

@@ -1,13 +1,21 @@
 """TRANSPOSE against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipeline.interpreter import conformance
+from tests.pipeline.interpreter import conformance, moving
 from tests.pipeline.interpreter.one_op import Operand, integers, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = {
+    "int8": moving.ALL,
+    "uint8": moving.TFLITE,
+    "int16": moving.ALL,
+    "int32": moving.TFLITE,
+    "int64": moving.TFLITE,
+    "bool": moving.TFLITE,
+}
 
 
 def _model(permutation: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -38,19 +46,16 @@ def test_c3_output_shape() -> None:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> conformance.Case:
+def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
     rng = draw(conformance.generators())
-    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=5)))
+    shape = draw(moving.shapes(max_rank=5))
     permutation = draw(st.permutations(range(len(shape))))
-    content = model(
-        "TRANSPOSE",
-        [Operand(shape, 0.5, 3), integers(permutation)],
-        Operand(tuple(shape[axis] for axis in permutation), 0.5, 3),
-    )
-    return conformance.Case(content, (conformance.codes(rng, shape),))
+    inputs = [moving.operand(shape, dtype), integers(permutation)]
+    return moving.case(rng, "TRANSPOSE", inputs, [[shape[axis] for axis in permutation]])
 
 
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(_cases())
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    conformance.check(oracle, data.draw(_cases(dtype)), ENGINES[dtype])
