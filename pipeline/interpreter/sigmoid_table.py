@@ -23,8 +23,8 @@ _LAST = 255
 _OUTPUT_SCALE = 2.0**-15
 _INPUT_FRACTION_BITS = 12
 _LARGEST_FRACTION = 1e-3  # Of log2, up to which a scale counts as a power of two.
-# Below, the multiplier has hardly any bits left; from the limit on it does not fit into 32.
-_SMALLEST_SCALE, _SCALE_LIMIT = 2.0**-31, 2.0**17
+# Below, the multiplier has hardly any bits left; from the limit on products with it leave int32.
+_SMALLEST_SCALE, _SCALE_LIMIT = 2.0**-31, 4.0
 _TABLE = np.array(
     [
         min(math.floor(2**16 / (1 + math.exp(-index / 24)) + 0.5), 65535) + (index in _RAISED)
@@ -64,7 +64,7 @@ def prepare(context: OpContext, label: str, max_left_shift: int) -> Params:
 def check(context: OpContext, label: str) -> float:
     """Returns the input scale of an op on int16 after checking its quantization."""
     (scale, zero_point), output = map(context.per_tensor, (context.input(0), context.output))
-    needed = "zero points 0, output scale 2**-15, input scale from 2**-31 to below 2**17"
+    needed = "zero points 0, output scale 2**-15, input scale from 2**-31 to below 4"
     fits = _SMALLEST_SCALE <= scale < _SCALE_LIMIT
     is_fine = zero_point == 0 and output == (_OUTPUT_SCALE, 0) and fits
     context.require(is_fine, label, needed, ((scale, zero_point), output))

@@ -10,10 +10,11 @@ Constraints (tests are named after these labels):
   C1  input and output are both int8, both uint8 or both int16.
   C2  input and output have the same shape.
   C3  8 bits: the output scale is 1 / 256.
-  C4  int16: zero points are 0, the output scale is 2**-15, the input scale from 2**-31 to 2**17.
+  C4  int16: zero points are 0, the output scale is 2**-15, the input scale from 2**-31 to below 4.
 
-Source: SigmoidPrepare, tensorflow/lite/kernels/activations.cc; LUTPopulate, tensorflow/lite/kernels/
-internal/common.h; Logistic, tensorflow/lite/kernels/internal/reference/integer_ops/logistic.h.
+Source: SigmoidPrepare, tensorflow/lite/kernels/activations.cc; LUTPopulate, tensorflow/lite/
+kernels/internal/common.h; Logistic, tensorflow/lite/kernels/internal/reference/integer_ops/
+logistic.h.
 """
 
 import numpy as np

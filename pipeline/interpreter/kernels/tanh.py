@@ -9,7 +9,7 @@ input is positive or 0, else down.
 Constraints (tests are named after these labels):
   C1  input and output are both int8, both uint8 or both int16.
   C2  input and output have the same shape.
-  C3  int16: zero points are 0, the output scale is 2**-15, the input scale from 2**-31 to 2**17.
+  C3  int16: zero points are 0, the output scale is 2**-15, the input scale from 2**-31 to below 4.
 
 Source: TanhPrepare, tensorflow/lite/kernels/activations.cc; LUTPopulate, tensorflow/lite/kernels/
 internal/common.h; Tanh, tensorflow/lite/kernels/internal/reference/integer_ops/tanh.h.
