@@ -9,18 +9,21 @@ Source: LUTPopulate, tensorflow/lite/kernels/internal/common.h.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from pipeline.interpreter import lut16
-from pipeline.interpreter.lut16 import Function
 from pipeline.interpreter.op_context import OpContext
 from pipeline.quant_params import QUANTIZED_LIMITS
+
+# Takes and returns an array of one float type.
+Function = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Params:
-    """Output codes: of all input codes in order, or int32[513] to interpolate between."""
+    """Output codes: of all input codes in order, or int16[513] to interpolate between."""
 
     table: np.ndarray
 
@@ -28,7 +31,7 @@ class Params:
 def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
     """Returns output codes of the input's shape and type."""
     if input_.dtype == np.int16:
-        return lut16.lookup(params.table, input_).astype(np.int16)
+        return lut16.look_up(params.table, input_)
     low, _ = QUANTIZED_LIMITS[input_.dtype.name]
     return params.table[input_.astype(np.int32) - low]
 
@@ -39,8 +42,9 @@ def prepare(context: OpContext, function: Function) -> Params:
         input_ = context.per_tensor(context.input(0))
         return Params(lut16.build(function, input_, context.per_tensor(context.output)))
     _, zero_point = context.per_tensor(context.output)
-    steps = lut16.half_away_from_zero(_steps(context, function))
-    return of_codes(context, steps + np.float32(zero_point))
+    # Exact: to add a half, float64 has bits to spare.
+    steps = _steps(context, function).astype(np.float64)
+    return of_codes(context, np.copysign(np.floor(np.abs(steps) + 0.5), steps) + zero_point)
 
 
 def prepare_delegated(context: OpContext, function: Function) -> Params:

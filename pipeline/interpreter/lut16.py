@@ -1,82 +1,87 @@
-"""Functions of one variable on int16 codes: 512 straight lines through a table of 513 entries.
+"""Tables of functions on int16 codes: 512 steps of 128 codes each, and a line within each step.
 
-  output = table[i] + round((table[i + 1] - table[i]) * (code mod 128) / 128), ties up,
-  with i = 256 + floor(code / 128)
+build() computes a table while an op is prepared, in float32 or in double; look_up() reads it, in
+integers.
 
-The table is computed in float32 or double while an op is prepared, then only read.
+  sample = round(f(x) / s) - round(error / 2), clamped to int16
+  error = round((f(x + step) / s + round(f(x) / s)) / 2) - round(f(x + step / 2) / s)
 
-Source: LUTPopulate and LUTLookup, tensorflow/lite/kernels/internal/common.h.
+Each sample takes back half of what the line is off in the middle of its step. The last entry is
+round(f(largest x) / s). Every rounding is half away from zero. Steps are 65535 / 512 codes wide,
+and s is 65535 / 65536 of the output scale.
+
+Source: LUTPopulateInt16 and LUTLookup, tensorflow/lite/kernels/internal/common.h.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.quant_params import QUANTIZED_LIMITS
-
-# Takes and returns an array of one float type.
-Function = Callable[[np.ndarray], np.ndarray]
-
 _NUM_STEPS = 512
-_FRACTION_BITS = 7
-_NUM_CODES = 2**16
-_MIN, _MAX = QUANTIZED_LIMITS["int16"]
+_STEP_BITS = 7
+_INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
 
 
 def build(
-    function: Function,
+    function: Callable[[np.ndarray], np.ndarray],
     input_: tuple[float, int],
     output: tuple[float, int],
-    kind: type[np.floating] = np.float32,
+    *,
+    double: bool = False,
 ) -> np.ndarray:
-    """Returns int32[513]: samples, each lowered by half the error midway to the next.
+    """Returns int16[513]: output codes at the input codes -2**15, -2**15 + 128 ... 2**15.
 
-    Every operation is rounded to `kind`; samples and errors are rounded to integers, ties away from
-    zero, then clamped. Where an infinity leaves an error undefined, the sample is 0.
+    The output zero point only takes part in the rounding of the scale, it is not added: it must be
+    part of the function where it is not 0. Infinite values saturate; a sample that the formula
+    leaves undefined (infinity minus infinity) becomes 0, as in the runtime.
 
     Args:
-      function: What to tabulate; takes and returns an array of `kind`.
-      input_: Scale and zero point.
-      output: Scale and zero point.
-      kind: The type the runtime computes this op's table in.
+      function: Takes and returns an array of the table's precision.
+      input_: (scale, zero_point).
+      output: (scale, zero_point).
+      double: Whether to compute in double; else every operation rounds to float32.
     """
-    first, last = _ends(*input_, kind)
-    smallest, largest = _ends(*output, kind)
+    real = np.float64 if double else np.float32
     with np.errstate(all="ignore"):
-        step = (last - first) / kind(_NUM_STEPS)
-        inverse = kind(_NUM_CODES) / (largest - smallest)
-        index = np.arange(_NUM_STEPS).astype(kind)
-        start = first + index * step
-        here = half_away_from_zero(function(start) * inverse)
-        following = function(first + (index + kind(1)) * step) * inverse
-        midway = half_away_from_zero(function(start + step / kind(2)) * inverse)
-        error = half_away_from_zero((following + here) / kind(2)) - midway
-        samples = here - half_away_from_zero(error / kind(2))
-        end = half_away_from_zero(function(np.array([last])) * inverse)
-    samples = np.nan_to_num(np.append(samples, end), nan=0.0)
-    return np.clip(samples, _MIN, _MAX).astype(np.int32)
+        first, last = _real_limits(input_, real)
+        output_first, output_last = _real_limits(output, real)
+        step = (last - first) / real(_NUM_STEPS)
+        codes_per_unit = real(2**16) / (output_last - output_first)
+
+        starts = first + np.arange(_NUM_STEPS + 1, dtype=real) * step
+        values = function(starts) * codes_per_unit
+        samples = _round(values[:-1])
+        line_middles = _round((values[1:] + samples) / real(2))
+        middles = _round(function(starts[:-1] + step / real(2)) * codes_per_unit)
+        samples = samples - _round((line_middles - middles) / real(2))
+        end = _round(function(np.array([last], real)) * codes_per_unit)
+        table = np.clip(np.concatenate([samples, end]), _INT16_MIN, _INT16_MAX)
+        return np.nan_to_num(table, nan=0.0).astype(np.int16)
 
 
-def lookup(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Returns, as int32, what a table of 513 entries gives for codes from -2**15 to 2**15 - 1."""
-    codes = codes.astype(np.int32)
-    index = (codes >> _FRACTION_BITS) + _NUM_STEPS // 2
-    fraction = codes & ((1 << _FRACTION_BITS) - 1)
-    slope = (table[index + 1] - table[index]).astype(np.int16).astype(np.int32)  # It wraps.
-    half = 1 << (_FRACTION_BITS - 1)
-    return table[index] + ((slope * fraction + half) >> _FRACTION_BITS)
+def look_up(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Returns a table's values at int16 codes as int16, interpolated; ties go up.
+
+    A difference of neighbours, and the result, wrap modulo 2**16.
+    """
+    wide = codes.astype(np.int32)
+    index = (wide >> _STEP_BITS) + _NUM_STEPS // 2
+    fraction = wide & ((1 << _STEP_BITS) - 1)
+    rise = (table[index + 1] - table[index]).astype(np.int32) * fraction
+    rounded = (rise + (1 << (_STEP_BITS - 1))) >> _STEP_BITS
+    return table[index] + rounded.astype(np.int16)
 
 
-def half_away_from_zero(reals: np.ndarray) -> np.ndarray:
-    """Returns the nearest integers as floats; ties go away from zero."""
-    whole = np.trunc(reals)
-    with np.errstate(invalid="ignore"):
-        return whole + np.copysign(np.abs(reals - whole) >= 0.5, reals).astype(reals.dtype)
-
-
-def _ends(
-    scale: float, zero_point: int, kind: type[np.floating]
+def _real_limits(
+    quantization: tuple[float, int], real: type[np.floating]
 ) -> tuple[np.floating, np.floating]:
-    """Returns the reals at the smallest and at the largest code."""
-    with np.errstate(over="ignore"):
-        return kind(scale) * kind(_MIN - zero_point), kind(scale) * kind(_MAX - zero_point)
+    """Returns the real values of the smallest and the largest int16 code."""
+    scale, zero_point = quantization
+    return real(scale) * real(_INT16_MIN - zero_point), real(scale) * real(_INT16_MAX - zero_point)
+
+
+def _round(x: np.ndarray) -> np.ndarray:
+    """Returns x rounded half away from zero, in x's precision."""
+    whole = np.trunc(x)
+    # The fraction is exact, where x + 0.5 need not be.
+    return whole + np.copysign(np.abs(x - whole) >= x.dtype.type(0.5), x)

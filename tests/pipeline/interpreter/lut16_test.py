@@ -1,43 +1,70 @@
-"""Tables of int16 against worked examples and real numbers."""
+"""int16 tables against worked entries, real functions, and the tables of TFLite's EXP."""
 
 import numpy as np
+import pytest
 
 from pipeline.interpreter import lut16
 from tests.pipeline.interpreter.integer_array import watch
+from tests.pipeline.interpreter.one_op import Operand, model
+from tests.pipeline.interpreter.oracle import Oracle
 
-_CODES = np.arange(-(2**15), 2**15, dtype=np.int16)
-
-
-def test_a_straight_line_is_kept() -> None:
-    table = lut16.build(lambda reals: reals, (2.0**-8, 0), (2.0**-8, 0))
-    # The middle sample lies midway between both ends, at code -1/2.
-    assert (table[0], table[256], table[512]) == (-32768, -1, 32767)
-    assert np.abs(np.asarray(lut16.lookup(table, watch(_CODES))) - _CODES).max() <= 1
+_CODES = np.arange(-(2**15), 2**15).astype(np.int16)
 
 
-def test_samples_are_lowered_by_half_the_error_midway() -> None:
-    # For f(x) = 64 * x**2 / 2**15 in codes, the chord between samples 128 apart lies, midway,
-    # f'' * 128**2 / 8 = 8 too high; samples give up 4 of them.
-    scale = (2.0**-15, 0)
-    assert lut16.build(lambda reals: 64 * reals * reals, scale, scale, np.float64)[256] == -4
+def _exp(x: np.ndarray) -> np.ndarray:
+    return np.exp(x.astype(np.float64)).astype(x.dtype)
 
 
-def test_lookup_rounds_ties_up() -> None:
-    table = np.zeros(513, np.int32)
-    table[256:] = 1
-    # From -128 to 0 the line climbs by 1; a half is reached at -64.
-    assert lut16.lookup(table, np.array([-128, -65, -64, 0])).tolist() == [0, 0, 1, 1]
-    assert lut16.lookup(-table, np.array([-128, -64, -63, 0])).tolist() == [0, 0, -1, -1]
+@pytest.mark.parametrize("double", [False, True])
+def test_a_line_is_itself(double: bool) -> None:
+    table = lut16.build(lambda x: x, (2.0**-10, 0), (2.0**-10, 0), double=double)
+    # Entries are -32768.5 + 128 * i, rounded away from zero.
+    assert table[[0, 1, 256, 512]].tolist() == [-32768, -32641, -1, 32767]
+    assert table.dtype == np.int16
+    values = np.asarray(lut16.look_up(table, watch(_CODES)))
+    assert np.abs(values - _CODES.astype(np.int32)).max() <= 1
 
 
-def test_samples_without_a_value_are_0() -> None:
-    with np.errstate(over="ignore"):
-        table = lut16.build(lambda reals: np.exp(reals), (1.0, 0), (1.0, 0))
-    assert table[0] == 0
-    assert set(table[260:512].tolist()) <= {0, 32767}
+def test_samples_take_back_half_of_the_error_in_the_middle() -> None:
+    # x**2 at scale 1 is 64**2 = 4096 below its chord in the middle of a step; beyond |x| = 181 it
+    # saturates. Steps are 127.998 codes wide and start at -32768.
+    table = lut16.build(lambda x: x * x, (1.0, 0), (1.0, 0), double=True)
+    step = 65535 / 512
+    starts = -32768 + np.array([255, 256, 257]) * step
+    expected = [round(start**2) - round((step / 2) ** 2 / 2) for start in starts]
+    np.testing.assert_allclose(table[255:258], expected, atol=1)
+    assert table[[0, 512]].tolist() == [32767, 32767]
 
 
-def test_half_away_from_zero() -> None:
-    reals = np.array([-1.5, -0.5, -0.49, 0.49999997, 0.5, 2.5, 8388609.0], np.float32)
-    expected = [-2, -1, 0, 0, 1, 3, 8388609]
-    assert lut16.half_away_from_zero(reals).tolist() == expected
+def test_between_entries_ties_go_up() -> None:
+    table = np.zeros(513, np.int16)
+    table[256:259] = [0, 1, -1]
+    # Entry 256 starts at code 0, entry 257 at 128: 64 / 128 and 1 - 2 * 32 / 128 are ties.
+    assert lut16.look_up(table, np.array([63, 64, 160], np.int16)).tolist() == [0, 1, 1]
+
+
+def test_what_is_infinite_saturates() -> None:
+    def steep(x: np.ndarray) -> np.ndarray:
+        return np.where(x < 0, x.dtype.type(0), x.dtype.type(np.inf))
+
+    table = lut16.build(steep, (1.0, 0), (1.0, 0))
+    # Entry 256 starts at -0.5, where the function is 0; half a step on it is infinite.
+    assert table[[0, 255, 256, 257, 512]].tolist() == [0, 0, 0, 0, 32767]
+
+
+def test_a_rise_of_more_than_int16_wraps() -> None:
+    table = np.zeros(513, np.int16)
+    table[256:258] = [-32768, 0]
+    # -32768 - 32768 / 128 + 2**16
+    assert lut16.look_up(table, np.array([0, 1], np.int16)).tolist() == [-32768, 32512]
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.000244140625, 0.002, 0.01, 0.1, 1.0])
+def test_equals_the_table_of_exp(oracle: Oracle, scale: float) -> None:
+    output_scale = float(np.float32(0.01))
+    content = model(
+        "EXP", [Operand(_CODES.shape, scale, 0, "int16")], Operand(_CODES.shape, 0.01, 0, "int16")
+    )
+    (expected,) = oracle.run(content, _CODES)
+    table = lut16.build(_exp, (float(np.float32(scale)), 0), (output_scale, 0))
+    np.testing.assert_array_equal(lut16.look_up(table, watch(_CODES)), expected)
