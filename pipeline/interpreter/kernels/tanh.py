@@ -10,6 +10,7 @@ Constraints (tests are named after these labels):
   C1  input and output are both int8, both uint8 or both int16.
   C2  input and output have the same shape.
   C3  int16: zero points are 0, the output scale is 2**-15, the input scale from 2**-31 to below 4.
+  C4  uint8: the output scale is at least 2**-31.
 
 Source: TanhPrepare, tensorflow/lite/kernels/activations.cc; LUTPopulate, tensorflow/lite/kernels/
 internal/common.h; Tanh, tensorflow/lite/kernels/internal/reference/integer_ops/tanh.h.
@@ -24,10 +25,12 @@ _TYPES = ("int8", "uint8", "int16")
 
 
 def prepare(context: OpContext) -> lookup.Params | sigmoid_table.Params:
-    """Checks C1 to C3; computes the table, or the multiplier that leads into it."""
+    """Checks C1 to C4; computes the table, or the multiplier that leads into it."""
     check(context)
     if context.output.dtype == "int16":
         return sigmoid_table.prepare(context, "C3", max_left_shift=1)
+    if context.output.dtype == "uint8":
+        lookup.require_int32("C4", context, tanh)
     return lookup.prepare(context, tanh)
 
 

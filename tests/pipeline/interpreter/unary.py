@@ -68,11 +68,34 @@ def tables(
 
 
 @st.composite
-def any_tables(draw: st.DrawFn, op: str, dtype: str, **options: Any) -> conformance.Case:
-    """Draws a case as `tables` does, of any quantization; zero points of int16 are 0."""
+def any_tables(
+    draw: st.DrawFn,
+    op: str,
+    dtype: str,
+    *,
+    may_overflow: bool = True,
+    from_zero_point: bool = False,
+    **options: Any,
+) -> conformance.Case:
+    """Draws a case as `tables` does, of any quantization; zero points of int16 are 0.
+
+    Args:
+      draw: Given by hypothesis.
+      op: Its name.
+      dtype: Of input and output.
+      may_overflow: Whether an input may be as large as 2**31 output steps.
+      from_zero_point: Whether to draw only input codes that are not below the zero point.
+      **options: Of the op.
+    """
     points = st.just(0) if dtype == "int16" else conformance.zero_points(dtype)
-    quantizations = st.tuples(table_scales(dtype), points)
-    return draw(tables(op, draw(quantizations), draw(quantizations), dtype, **options))
+    scale, zero_point = draw(table_scales(dtype)), draw(points)
+    largest = scale * 2 ** np.iinfo(dtype).bits
+    output_scale = draw(
+        table_scales(dtype).filter(lambda output: may_overflow or largest < output * 2**31)
+    )
+    quantizations = (scale, zero_point), (output_scale, draw(points))
+    lowest = zero_point if from_zero_point else None
+    return draw(tables(op, *quantizations, dtype, lowest, **options))
 
 
 def table_scales(dtype: str) -> st.SearchStrategy[float]:

@@ -2,8 +2,10 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
+    elu,
     logistic,
     relu6,
+    rsqrt,
     space_to_batch_nd,
     svdf,
     tanh,
@@ -11,8 +13,10 @@ from pipeline.interpreter.kernels.tflm import (
 )
 
 KERNELS: dict[str, Kernel] = {
+    "ELU": elu,
     "LOGISTIC": logistic,
     "RELU6": relu6,
+    "RSQRT": rsqrt,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
     "SVDF": svdf,
     "TANH": tanh,

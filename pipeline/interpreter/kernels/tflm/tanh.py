@@ -3,8 +3,8 @@
 tflite-micro takes the output to have scale 1 / 128 and zero point 0, whatever the model says.
 
 Constraints:
-  C4  int8: the output scale is 1 / 128 and its zero point 0.
-  C5  int8: the input scale is from 2**-28 to 2**35.
+  C5  int8: the output scale is 1 / 128 and its zero point 0.
+  C6  int8: the input scale is from 2**-28 to 2**35.
 """
 
 from pipeline.interpreter import fixed_point, sigmoid_fixed_point
@@ -24,8 +24,8 @@ def takes(context: OpContext) -> bool:
 
 
 def prepare(context: OpContext) -> Params:
-    """Checks the constraints of the reference kernel, C4 and C5; computes the table."""
+    """Checks the constraints of the reference kernel, C5 and C6; computes the table."""
     tanh.check(context)
     output = context.per_tensor(context.output)
-    context.require(output == _OUTPUT, "C4", f"output (scale, zero point) {_OUTPUT}", output)
-    return sigmoid_fixed_point.prepare(context, "C5", fixed_point.tanh, _FRACTION_BITS, 0)
+    context.require(output == _OUTPUT, "C5", f"output (scale, zero point) {_OUTPUT}", output)
+    return sigmoid_fixed_point.prepare(context, "C6", fixed_point.tanh, _FRACTION_BITS, 0)

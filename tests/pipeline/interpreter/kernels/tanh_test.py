@@ -70,14 +70,19 @@ def test_c3_quantization_of_16_bits() -> None:
     conformance.refuses("C3", _model_of_16_bits(output=(2.0**-14, 0)))
 
 
-def test_c4_output_quantization_of_8_bits() -> None:
-    conformance.refuses("C4", _model(output=Operand((5,), 1 / 128, 1)), "tflm")
-    conformance.refuses("C4", _model(output=Operand((5,), 0.01, 0)), "tflm")
+def test_c4_output_scale_of_uint8() -> None:
+    tiny = Operand((5,), 2.0**-31, 0, "uint8")
+    conformance.refuses("C4", _model(Operand((5,), 0.5, 0, "uint8"), tiny))
 
 
-def test_c5_input_scale_of_8_bits() -> None:
-    conformance.refuses("C5", _model(Operand((5,), 2.0**-29, 0)), "tflm")
-    conformance.refuses("C5", _model(Operand((5,), 2.0**35, 0)), "tflm")
+def test_c5_output_quantization_of_8_bits() -> None:
+    conformance.refuses("C5", _model(output=Operand((5,), 1 / 128, 1)), "tflm")
+    conformance.refuses("C5", _model(output=Operand((5,), 0.01, 0)), "tflm")
+
+
+def test_c6_input_scale_of_8_bits() -> None:
+    conformance.refuses("C6", _model(Operand((5,), 2.0**-29, 0)), "tflm")
+    conformance.refuses("C6", _model(Operand((5,), 2.0**35, 0)), "tflm")
 
 
 @pytest.mark.parametrize("dtype", ENGINES)
