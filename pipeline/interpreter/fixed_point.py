@@ -125,7 +125,30 @@ def exp_on_negative_values(a: np.ndarray, integer_bits: int) -> np.ndarray:
 
 
 def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
-    """Returns 1 / (1 + x) in Q0.31 for int32 x in Q0.31, x in [0, 1); saturates at 2**31 - 1.
+    """Returns 1 / (1 + x) in Q0.31 for int32 x in Q0.31, x in [0, 1); saturates at 2**31 - 1."""
+    return saturating_shift_left(_two_over_one_plus_x(x), 1)
+
+
+def logistic(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """Returns 1 / (1 + exp(-x)) in Q0.31 for int32 x with this many integer bits, at most 5.
+
+    It is exactly 1/2 at 0.
+    """
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(x), integer_bits))
+    result = np.where(x > 0, positive, INT32_MAX - positive)
+    return np.where(x == 0, np.int32(1 << 30), result)
+
+
+def tanh(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """Returns the hyperbolic tangent in Q0.31 of int32 x with this many integer bits, at most 4."""
+    # Doubled by one more integer bit.
+    exponential = exp_on_negative_values(-np.abs(x), integer_bits + 1)
+    magnitude = saturating_shift_left(_two_over_one_plus_x(exponential) - (1 << 29), 2)
+    return np.where(x == 0, np.int32(0), np.where(x < 0, -magnitude, magnitude))
+
+
+def _two_over_one_plus_x(x: np.ndarray) -> np.ndarray:
+    """Returns 2 / (1 + x) in Q2.29 for int32 x in Q0.31, x in [0, 1).
 
     Three Newton steps towards the reciprocal of (1 + x) / 2, whose half-sum rounds ties up.
     """
@@ -138,7 +161,7 @@ def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
         error = (1 << 29) - product
         step = saturating_rounding_doubling_high_mul(estimate, error)
         estimate = estimate + saturating_shift_left(step, 2)
-    return saturating_shift_left(estimate, 1)
+    return estimate
 
 
 def _exp_between_minus_one_quarter_and_0(a: np.ndarray) -> np.ndarray:

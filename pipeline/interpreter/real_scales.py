@@ -49,6 +49,16 @@ def power_of_two(scale: float) -> int | None:
     return nearest if abs(exponent - nearest) < _LOG2_TOLERANCE else None
 
 
+def double_inverse_sqrt(input_: float, output: float) -> float:
+    """Returns 1 / (sqrt(input) * output) in double."""
+    return 1 / (math.sqrt(input_) * output)
+
+
+def float32_inverse_sqrt(input_: float, output: float) -> float:
+    """Returns 1 / (sqrt(input) * output): root and product in float32, quotient in double."""
+    return 1 / float(np.sqrt(np.float32(input_)) * np.float32(output))
+
+
 def float32_code(real: float, scale: float, zero_point: int) -> int:
     """Returns zero_point + round(real / scale): quotient in float32, ties away from zero."""
     quotient = float32_quotient(real, scale)

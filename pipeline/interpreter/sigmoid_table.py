@@ -7,9 +7,12 @@ Source: LogisticInt16 and TanhInt16, tensorflow/lite/kernels/internal/reference/
 {logistic,tanh}.h; sigmoid_table_uint16, tensorflow/lite/kernels/internal/common.cc.
 """
 
+import dataclasses
 import math
 
 import numpy as np
+
+from pipeline.interpreter.op_context import OpContext
 
 # Entries that are one more than the nearest integer.
 _RAISED = frozenset(
@@ -17,6 +20,11 @@ _RAISED = frozenset(
     | {43, 44, 45, 46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135}
 )
 _LAST = 255
+_OUTPUT_SCALE = 2.0**-15
+_INPUT_FRACTION_BITS = 12
+_LARGEST_FRACTION = 1e-3  # Of log2, up to which a scale counts as a power of two.
+# Below, the multiplier has hardly any bits left; from the limit on products with it leave int32.
+_SMALLEST_SCALE, _SCALE_LIMIT = 2.0**-31, 4.0
 _TABLE = np.array(
     [
         min(math.floor(2**16 / (1 + math.exp(-index / 24)) + 0.5), 65535) + (index in _RAISED)
@@ -25,6 +33,50 @@ _TABLE = np.array(
     + [65535, 65535],  # The last one only keeps the interpolation within the table.
     np.int32,
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Params:
+    """The input scale as integers: 3 * 2**12 * input_scale = multiplier / 2**shift."""
+
+    multiplier: int
+    shift: int
+
+
+def prepare(context: OpContext, label: str, max_left_shift: int) -> Params:
+    """Checks the quantization of an op on int16; turns its input scale into integers.
+
+    Args:
+      context: The op.
+      label: Of the constraint on scales and zero points.
+      max_left_shift: Scales of 2**-12 up to 2**(-12 + max_left_shift) are kept exactly.
+    """
+    scale = check(context, label)
+    left_shift = power_of_two_shift(scale, max_left_shift)
+    if left_shift is not None:
+        return Params(3 << left_shift, 0)
+    multiplier, shift = scale * (3 << _INPUT_FRACTION_BITS), 0
+    while multiplier <= 32767 / 2 and shift <= 30:
+        multiplier, shift = multiplier * 2, shift + 1
+    return Params(int(multiplier), shift)
+
+
+def check(context: OpContext, label: str) -> float:
+    """Returns the input scale of an op on int16 after checking its quantization."""
+    (scale, zero_point), output = map(context.per_tensor, (context.input(0), context.output))
+    needed = "zero points 0, output scale 2**-15, input scale from 2**-31 to below 4"
+    fits = _SMALLEST_SCALE <= scale < _SCALE_LIMIT
+    is_fine = zero_point == 0 and output == (_OUTPUT_SCALE, 0) and fits
+    context.require(is_fine, label, needed, ((scale, zero_point), output))
+    return scale
+
+
+def power_of_two_shift(scale: float, max_left_shift: int) -> int | None:
+    """Returns log2(scale * 2**12) if it is, nearly, an integer from 0 to max_left_shift."""
+    exponent = math.log2(scale)
+    left_shift = round(exponent) + _INPUT_FRACTION_BITS
+    is_power = abs(exponent - round(exponent)) < _LARGEST_FRACTION
+    return left_shift if is_power and 0 <= left_shift <= max_left_shift else None
 
 
 def logistic(codes: np.ndarray, multiplier: int, shift: int) -> np.ndarray:

@@ -82,10 +82,10 @@ def run(model: bytes, *inputs: object, kernels: str = "reference") -> list[objec
     return output.tolist()
 
 
-def refuses(label: str, model: bytes) -> None:
+def refuses(label: str, model: bytes, kernels: str = "reference") -> None:
     """Checks that the interpreter refuses a model for the constraint of this label."""
     with pytest.raises(UnsupportedOpError, match=rf"(^|: ){label}: "):
-        Interpreter(model)
+        Interpreter(model, kernels)
 
 
 def fails(position: int, model: bytes, *inputs: object) -> None:

@@ -178,14 +178,14 @@ def test_no_thread_at_all() -> None:
 def test_all_unknown_ops_are_named_with_what_is_known() -> None:
     tensors = tuple(Tensor(index, f"t{index}", (1,), "int8", _HALVES) for index in range(3))
     operators = (
-        Operator(0, "ELU", 1, (0,), (1,)),
+        Operator(0, "COS", 1, (0,), (1,)),
         Operator(1, "TFLite_Custom", 1, (1,), (2,), is_custom=True),
     )
     content = flatbuffer.write(Graph((Subgraph("main", tensors, (0,), (2,), operators),)))
     with pytest.raises(UnsupportedOpError) as caught:
         Interpreter(content)
     message = str(caught.value)
-    assert "op 0 ELU (output 't1')" in message
+    assert "op 0 COS (output 't1')" in message
     assert "op 1 TFLite_Custom (output 't2')" in message
     assert all(op in message for op in KERNELS)
 

@@ -4,6 +4,7 @@ from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.ruy import (
     add,
     depthwise_conv_2d,
+    logistic,
     mean,
     mul,
     quantize,
@@ -12,11 +13,13 @@ from pipeline.interpreter.kernels.ruy import (
     resize_nearest_neighbor,
     softmax,
     sum,
+    tanh,
 )
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "LOGISTIC": logistic,
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
@@ -25,4 +28,5 @@ KERNELS: dict[str, Kernel] = {
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor,
     "SOFTMAX": softmax,
     "SUM": sum,
+    "TANH": tanh,
 }

@@ -6,6 +6,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     batch_matmul,
     conv_2d,
     depthwise_conv_2d,
+    elu,
     fully_connected,
     logistic,
     max_pool_2d,
@@ -15,6 +16,7 @@ from pipeline.interpreter.kernels.xnnpack import (
     resize_bilinear,
     sub,
     sum,
+    tanh,
     transpose_conv,
 )
 
@@ -23,6 +25,7 @@ KERNELS: dict[str, Kernel] = {
     "BATCH_MATMUL": batch_matmul,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "ELU": elu,
     "FULLY_CONNECTED": fully_connected,
     "LOGISTIC": logistic,
     "MAX_POOL_2D": max_pool_2d,
@@ -32,5 +35,6 @@ KERNELS: dict[str, Kernel] = {
     "RESIZE_BILINEAR": resize_bilinear,
     "SUB": sub,
     "SUM": sum,
+    "TANH": tanh,
     "TRANSPOSE_CONV": transpose_conv,
 }

@@ -10,10 +10,9 @@ xnnpack_delegate.cc.
 
 import numpy as np
 
-from pipeline.interpreter import delegate
-from pipeline.interpreter.kernels.logistic import Params, evaluate
+from pipeline.interpreter import delegate, lookup
+from pipeline.interpreter.lookup import Params, evaluate
 from pipeline.interpreter.op_context import OpContext
-from pipeline.quant_params import QUANTIZED_LIMITS
 
 __all__ = ["evaluate", "prepare", "takes"]
 
@@ -26,12 +25,8 @@ def takes(context: OpContext) -> bool:
 def prepare(context: OpContext) -> Params:
     """Computes the table."""
     context.require_shape("C2", context.input(0).shape)
-    scale, zero_point = context.per_tensor(context.input(0))
-    output_scale, output_zero_point = context.per_tensor(context.output)
-    low, high = QUANTIZED_LIMITS[context.output.dtype]
-    reals = np.float32(scale) * (np.arange(low, high + 1) - zero_point).astype(np.float32)
-    with np.errstate(over="ignore"):  # An infinite exponential rightly gives 0.
-        sigmoid = (1 / (1 + np.exp(-reals.astype(np.float64)))).astype(np.float32)
-    inverse = np.float32(1) / np.float32(output_scale)
-    codes = np.rint(sigmoid * inverse + np.float32(output_zero_point))
-    return Params(np.clip(codes, low, high).astype(context.output.dtype))
+    return lookup.prepare_delegated(context, _sigmoid)
+
+
+def _sigmoid(reals: np.ndarray) -> np.ndarray:
+    return lookup.rounded(lambda wide: 1 / (1 + np.exp(-wide)), reals)
