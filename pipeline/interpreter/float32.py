@@ -60,12 +60,25 @@ class Float32:
         quotient, rest = np.divmod(np.int64(1) << 49, normal.significand)
         return _rounded(quotient * 2 + (rest != 0), -normal.exponent - 50)
 
-    def to_integers(self) -> np.ndarray:
-        """Returns int64, rounded to nearest, ties to even; magnitudes from 2**40 on saturate."""
+    def to_integers(self, ties_to_even: bool = True) -> np.ndarray:
+        """Returns int64, rounded to nearest; magnitudes from 2**40 on saturate.
+
+        Args:
+          ties_to_even: Where ties go; else they go away from zero.
+        """
         magnitude = np.abs(self.significand)
         right, left = np.clip(-self.exponent, 0, 40), np.clip(self.exponent, 0, 16)
-        result = fixed_point.shift_right_to_even(magnitude << left, right)
+        if ties_to_even:
+            result = fixed_point.shift_right_to_even(magnitude << left, right)
+        else:
+            half = (np.int64(1) << right) >> 1
+            result = ((magnitude << left) + half) >> right
         return np.where(self.significand < 0, -result, result)
+
+    def floor(self) -> np.ndarray:
+        """Returns int64, rounded down; magnitudes from 2**40 on saturate."""
+        right, left = np.clip(-self.exponent, 0, 40), np.clip(self.exponent, 0, 16)
+        return (self.significand << left) >> right
 
 
 def _rounded(value: np.ndarray, exponent: np.ndarray) -> Float32:

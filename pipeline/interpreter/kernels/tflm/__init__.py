@@ -3,6 +3,7 @@
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.tflm import (
     relu6,
+    softmax,
     space_to_batch_nd,
     svdf,
     unidirectional_sequence_lstm,
@@ -10,6 +11,7 @@ from pipeline.interpreter.kernels.tflm import (
 
 KERNELS: dict[str, Kernel] = {
     "RELU6": relu6,
+    "SOFTMAX": softmax,
     "SPACE_TO_BATCH_ND": space_to_batch_nd,
     "SVDF": svdf,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm,
