@@ -1,7 +1,9 @@
-"""Exponentials of differences between 8-bit codes, in fixed point: SOFTMAX and LOG_SOFTMAX.
+"""Exponentials of differences between 8-bit codes, for SOFTMAX and LOG_SOFTMAX.
+
+In fixed point for the reference kernels, in float32 for TFLite's optimized ones.
 
 Source: PreprocessSoftmaxScaling and CalculateInputRadius, tensorflow/lite/kernels/internal/
-quantization_util.cc.
+quantization_util.cc; PopulateSoftmaxLookupTable, optimized/optimized_ops.h there.
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from pipeline.interpreter import fixed_point
+from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.op_context import OpContext
 from pipeline.quant_params import QuantizedMultiplier
 
@@ -62,3 +65,19 @@ def total(exponentials: np.ndarray) -> np.ndarray:
     """
     rounded = fixed_point.rounding_divide_by_pot(exponentials, _SUM_INTEGER_BITS)
     return rounded.sum(axis=-1, dtype=np.int64, keepdims=True)
+
+
+def float32_table(input_scale: float, beta: float) -> np.ndarray:
+    """Returns exp(-beta * input_scale * difference) of the differences 0 to 255, as float32."""
+    factor = -np.float32(input_scale) * np.float32(beta)
+    exponents = factor * np.arange(256, dtype=np.float32)
+    # Through float64, because numpy's own float32 exp is not correctly rounded.
+    return np.exp(exponents.astype(np.float64)).astype(np.float32)
+
+
+def float32_total(values: Float32) -> Float32:
+    """Returns the sums over the last axis, which stays, added in order; ties to even."""
+    result = values.at((..., slice(0, 1)))
+    for index in range(1, values.significand.shape[-1]):
+        result = result.plus(values.at((..., slice(index, index + 1))))
+    return result

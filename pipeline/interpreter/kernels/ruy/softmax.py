@@ -12,7 +12,10 @@ On arm64 exponentials for 8-bit outputs are integers of 16 bits, round(65535 * e
 sum is exact, and 1 / (sum * output_scale) becomes an integer multiplier (DoubleRounding). int16
 inputs are left to the reference kernel.
 
-Source: Softmax, PopulateSoftmaxLookupTable, QuantizeSoftmaxOutput and SoftmaxInt8LUT,
+Constraints:
+  C5  on arm64, 8-bit outputs have at most 2**15 classes, or their sum overflows.
+
+Source: Softmax, QuantizeSoftmaxOutput, PopulateSoftmaxUInt8LookupTable and SoftmaxInt8LUT,
 tensorflow/lite/kernels/internal/optimized/optimized_ops.h.
 """
 
@@ -20,12 +23,13 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import fixed_point
+from pipeline.interpreter import exponentials, fixed_point
 from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.kernels import softmax
 from pipeline.interpreter.op_context import OpContext
 
 _UINT16_MAX = 65535
+_MAX_CLASSES_ARM64 = 2**15
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,14 +60,17 @@ def prepare(context: OpContext) -> Params:
     """Checks the constraints of the reference kernel; tabulates exponentials."""
     softmax.prepare(context)
     input_scale, _ = context.per_tensor(context.input(0))
-    factor = -np.float32(input_scale) * np.float32(context.option("beta", float))
-    exponents = factor * np.arange(256, dtype=np.float32)
-    # Through float64, because numpy's own float32 exp is not correctly rounded.
-    exponentials = np.exp(exponents.astype(np.float64)).astype(np.float32)
-    reals, integers = Float32.of_real(exponentials), None
+    table = exponentials.float32_table(input_scale, context.option("beta", float))
+    reals, integers = Float32.of_real(table), None
     if context.target == "arm64" and context.output.dtype != "int16":
-        rounded = np.floor(exponentials * np.float32(_UINT16_MAX) + np.float32(0.5))
-        reals, integers = None, np.minimum(rounded, _UINT16_MAX).astype(np.int64)
+        num_classes = context.input(0).shape[-1]
+        context.require(
+            num_classes <= _MAX_CLASSES_ARM64, "C5", "at most 32,768 classes", num_classes
+        )
+        # Only the product is rounded to float32.
+        products = (table * np.float32(_UINT16_MAX)).astype(np.float64)
+        rounded = np.minimum(np.floor(products + 0.5), _UINT16_MAX)
+        reals, integers = None, rounded.astype(np.int64)
     output_scale, zero_point = context.per_tensor(context.output)
     dtype = np.dtype(context.output.dtype)
     return Params(reals, integers, Float32.of_real(output_scale), zero_point, dtype)
@@ -82,22 +89,20 @@ def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
     return np.clip(result + params.zero_point, limits.min, limits.max).astype(params.dtype)
 
 
-def _evaluate_reals(params: Params, exponentials: Float32) -> np.ndarray:
-    total = exponentials.at((..., slice(0, 1)))
-    for index in range(1, exponentials.significand.shape[-1]):
-        total = total.plus(exponentials.at((..., slice(index, index + 1))))
-    result = exponentials.times(_inverse(total, params.output_scale))
+def _evaluate_reals(params: Params, values: Float32) -> np.ndarray:
+    total = exponentials.float32_total(values)
+    result = values.times(_inverse(total, params.output_scale))
     if params.dtype == np.uint8:
         return result.plus(Float32.of_real(0.5)).floor()
     return result.to_integers(ties_to_even=False)
 
 
-def _evaluate_integers(params: Params, exponentials: np.ndarray) -> np.ndarray:
-    total = Float32.of_integers(exponentials.sum(axis=-1, keepdims=True))
+def _evaluate_integers(params: Params, values: np.ndarray) -> np.ndarray:
+    total = Float32.of_integers(values.sum(axis=-1, keepdims=True))
     inverse = _inverse(total, params.output_scale)
     missing = 31 - fixed_point.bit_length(inverse.significand)
     return fixed_point.multiply_by_quantized_multiplier(
-        exponentials.astype(np.int32),
+        values.astype(np.int32),
         (inverse.significand << missing).astype(np.int32),
         (inverse.exponent - missing + 31).astype(np.int32),
     )

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import UnsupportedOpError
 from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -116,7 +117,7 @@ def test_sum_beyond_its_format() -> None:
     assert np.unique(output).tolist() == [-128]
 
 
-def test_differences_on_arm64() -> None:
+def test_known_values_on_arm64() -> None:
     # Exponentials of 16 bits, 65535 and round(65535 * exp(-1)) = 24109: 256 * 65535 / 89644 = 187.2
     content = _typed_model("uint8", (1, 2))
     (output,) = Interpreter(content, "xnnpack", "arm64").run(np.array([[1, 0]], np.uint8))
@@ -143,6 +144,13 @@ def test_c3_scale() -> None:
 def test_c4_classes_and_rank_of_int16() -> None:
     conformance.refuses("C4", _typed_model("int16", (1, 2**16 + 1)))
     conformance.refuses("C4", _typed_model("int16", (1, 1, 1, 1, 2)))
+
+
+def test_c5_classes_on_arm64() -> None:
+    Interpreter(_typed_model("uint8", (1, 2**15)), "ruy", "arm64")
+    content = _typed_model("uint8", (1, 2**15 + 1))
+    with pytest.raises(UnsupportedOpError, match="C5: "):
+        Interpreter(content, "ruy", "arm64")
 
 
 @st.composite
