@@ -74,7 +74,7 @@ def shift_right_to_even(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray
     return quotient + ((twice > one) | ((twice == one) & ((quotient & 1) == 1)))
 
 
-def saturating_shift_left(x: np.ndarray, exponent: int) -> np.ndarray:
+def saturating_shift_left(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
     """Returns x * 2**exponent as int32, saturating; exponent in [0, 31]."""
     return np.clip(x.astype(np.int64) << exponent, INT32_MIN, INT32_MAX).astype(np.int32)
 

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from pipeline.interpreter import real_scales
 from pipeline.interpreter.op_context import OpContext
 
 # Entries that are one more than the nearest integer.
@@ -22,7 +23,6 @@ _RAISED = frozenset(
 _LAST = 255
 _OUTPUT_SCALE = 2.0**-15
 _INPUT_FRACTION_BITS = 12
-_LARGEST_FRACTION = 1e-3  # Of log2, up to which a scale counts as a power of two.
 # Below, the multiplier has hardly any bits left; from the limit on products with it leave int32.
 _SMALLEST_SCALE, _SCALE_LIMIT = 2.0**-31, 4.0
 _TABLE = np.array(
@@ -73,10 +73,11 @@ def check(context: OpContext, label: str) -> float:
 
 def power_of_two_shift(scale: float, max_left_shift: int) -> int | None:
     """Returns log2(scale * 2**12) if it is, nearly, an integer from 0 to max_left_shift."""
-    exponent = math.log2(scale)
-    left_shift = round(exponent) + _INPUT_FRACTION_BITS
-    is_power = abs(exponent - round(exponent)) < _LARGEST_FRACTION
-    return left_shift if is_power and 0 <= left_shift <= max_left_shift else None
+    exponent = real_scales.power_of_two(scale)
+    if exponent is None:
+        return None
+    left_shift = exponent + _INPUT_FRACTION_BITS
+    return left_shift if 0 <= left_shift <= max_left_shift else None
 
 
 def logistic(codes: np.ndarray, multiplier: int, shift: int) -> np.ndarray:

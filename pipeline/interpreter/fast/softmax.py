@@ -23,6 +23,7 @@ _SUM_INTEGER_BITS = 12
 _OUTPUT_BITS = 8
 _FORTY_EIGHT_OVER_17 = 1515870810
 _MINUS_32_OVER_17 = -1010580540
+_LOW_32_BITS = 2**32 - 1
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
@@ -86,6 +87,7 @@ def _run(record_address: int, values_address: int) -> None:
         total = np.int64(0)
         for index in range(p.num_classes):
             total += _divide_by_power(np.int64(exponentials[largest - codes[index]]), 12)
+        total &= _LOW_32_BITS
         headroom = np.int64(32)
         rest = total
         while rest != 0 and headroom > 0:

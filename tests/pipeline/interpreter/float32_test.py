@@ -61,5 +61,7 @@ def test_integers(rng: np.random.Generator) -> None:
 @given(st.integers(-(2**24), 2**24), st.integers(-30, 10))
 def test_to_integers(significand: int, exponent: int) -> None:
     value = Float32(np.array(significand), np.array(exponent))
-    assert value.to_integers() == np.rint(significand * 2.0**exponent)
-    assert value.floor() == np.floor(significand * 2.0**exponent)
+    real = significand * 2.0**exponent
+    assert value.to_integers() == np.rint(real)
+    assert value.to_integers(ties_to_even=False) == np.copysign(np.floor(abs(real) + 0.5), real)
+    assert value.floor() == np.floor(real)

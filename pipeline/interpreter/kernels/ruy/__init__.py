@@ -4,6 +4,7 @@ from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.ruy import (
     add,
     depthwise_conv_2d,
+    log_softmax,
     logistic,
     mean,
     mul,
@@ -19,6 +20,7 @@ from pipeline.interpreter.kernels.ruy import (
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "LOG_SOFTMAX": log_softmax,
     "LOGISTIC": logistic,
     "MEAN": mean,
     "MUL": mul,
