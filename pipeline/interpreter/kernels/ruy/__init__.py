@@ -20,8 +20,8 @@ from pipeline.interpreter.kernels.ruy import (
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
-    "LOG_SOFTMAX": log_softmax,
     "LOGISTIC": logistic,
+    "LOG_SOFTMAX": log_softmax,
     "MEAN": mean,
     "MUL": mul,
     "QUANTIZE": quantize,
