@@ -210,6 +210,18 @@ class Arithmetic:
     activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
     double_scales: bool = False
 
+    def scale_product(self, first: float, second: float, output: float) -> float:
+        """Returns first * second / output as `double_scales` says."""
+        if self.double_scales:
+            return real_scales.double_product(first, second, output)
+        return real_scales.float32_product(first, second, output)
+
+    def scale_quotient(self, input_: float, output: float) -> float:
+        """Returns input / output as `double_scales` says."""
+        if self.double_scales:
+            return real_scales.double_quotient(input_, output)
+        return real_scales.float32_quotient(input_, output)
+
 
 def _per_channel(values: Sequence[int], dtype: type[np.signedinteger] = np.int32) -> np.ndarray:
     return np.array(values if len(values) > 1 else values[0], dtype)

@@ -1,5 +1,7 @@
 """Random cases of ops on one input of one shape."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance
@@ -7,23 +9,38 @@ from tests.pipeline.interpreter.one_op import Operand, model
 
 
 @st.composite
-def rescaling_cases(draw: st.DrawFn, op: str) -> conformance.Case:
+def rescaling_cases(
+    draw: st.DrawFn, op: str, dtype: str = "int8", **options: Any
+) -> conformance.Case:
     """Draws an input, and an output of any other scale and zero point."""
     scale = draw(conformance.scales())
     output_scale = draw(conformance.output_scales(scale))
-    return draw(cases(op, scale, output_scale, draw(conformance.zero_points())))
+    zero_point = draw(_zero_points(dtype))
+    return draw(cases(op, scale, output_scale, zero_point, dtype, **options))
 
 
 @st.composite
 def cases(
-    draw: st.DrawFn, op: str, scale: float, output_scale: float, output_zero_point: int
+    draw: st.DrawFn,
+    op: str,
+    scale: float,
+    output_scale: float,
+    output_zero_point: int,
+    dtype: str = "int8",
+    **options: Any,
 ) -> conformance.Case:
     """Draws an input's shape, zero point and codes."""
     rng = draw(conformance.generators())
     shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
     content = model(
         op,
-        [Operand(shape, scale, draw(conformance.zero_points()))],
-        Operand(shape, output_scale, output_zero_point),
+        [Operand(shape, scale, draw(_zero_points(dtype)), dtype)],
+        Operand(shape, output_scale, output_zero_point, dtype),
+        **options,
     )
-    return conformance.Case(content, (conformance.codes(rng, shape, extreme=draw(st.booleans())),))
+    extreme = draw(st.booleans())
+    return conformance.Case(content, (conformance.codes(rng, shape, dtype, extreme),))
+
+
+def _zero_points(dtype: str) -> st.SearchStrategy[int]:
+    return st.just(0) if dtype == "int16" else conformance.zero_points(dtype)
