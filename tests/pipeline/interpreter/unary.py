@@ -8,6 +8,11 @@ from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.one_op import Operand, model
 
 
+def zero_points(dtype: str) -> st.SearchStrategy[int]:
+    """Zero points that a type may have: int16 has 0 alone."""
+    return st.just(0) if dtype == "int16" else conformance.zero_points(dtype)
+
+
 @st.composite
 def rescaling_cases(
     draw: st.DrawFn, op: str, dtype: str = "int8", **options: Any
@@ -15,7 +20,7 @@ def rescaling_cases(
     """Draws an input, and an output of any other scale and zero point."""
     scale = draw(conformance.scales())
     output_scale = draw(conformance.output_scales(scale))
-    zero_point = draw(_zero_points(dtype))
+    zero_point = draw(zero_points(dtype))
     return draw(cases(op, scale, output_scale, zero_point, dtype, **options))
 
 
@@ -34,13 +39,9 @@ def cases(
     shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
     content = model(
         op,
-        [Operand(shape, scale, draw(_zero_points(dtype)), dtype)],
+        [Operand(shape, scale, draw(zero_points(dtype)), dtype)],
         Operand(shape, output_scale, output_zero_point, dtype),
         **options,
     )
     extreme = draw(st.booleans())
     return conformance.Case(content, (conformance.codes(rng, shape, dtype, extreme),))
-
-
-def _zero_points(dtype: str) -> st.SearchStrategy[int]:
-    return st.just(0) if dtype == "int16" else conformance.zero_points(dtype)
