@@ -2,6 +2,7 @@
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels import (
+    abs,
     add,
     average_pool_2d,
     batch_to_space_nd,
@@ -30,6 +31,7 @@ from pipeline.interpreter.kernels import (
     mean,
     mirror_pad,
     mul,
+    neg,
     not_equal,
     one_hot,
     pack,
@@ -64,6 +66,7 @@ from pipeline.interpreter.kernels import (
 __all__ = ["KERNELS", "Kernel"]
 
 KERNELS: dict[str, Kernel] = {
+    "ABS": abs,
     "ADD": add,
     "AVERAGE_POOL_2D": average_pool_2d,
     "BATCH_TO_SPACE_ND": batch_to_space_nd,
@@ -92,6 +95,7 @@ KERNELS: dict[str, Kernel] = {
     "MEAN": mean,
     "MIRROR_PAD": mirror_pad,
     "MUL": mul,
+    "NEG": neg,
     "NOT_EQUAL": not_equal,
     "ONE_HOT": one_hot,
     "PACK": pack,

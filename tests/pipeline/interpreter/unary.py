@@ -45,3 +45,12 @@ def cases(
     )
     extreme = draw(st.booleans())
     return conformance.Case(content, (conformance.codes(rng, shape, dtype, extreme),))
+
+
+@st.composite
+def plain_cases(draw: st.DrawFn, op: str, dtype: str) -> conformance.Case:
+    """Draws an input without quantization."""
+    rng = draw(conformance.generators())
+    shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
+    content = model(op, [Operand(shape, dtype=dtype)], Operand(shape, dtype=dtype))
+    return conformance.Case(content, (conformance.plain_values(rng, shape, dtype),))
