@@ -43,14 +43,11 @@ def prepare(context: OpContext) -> Params:
     context.require_shape("C2", context.input(0).shape)
     if _is_plain(context):
         return Params(None)
-    input_scale, input_zero_point = context.per_tensor(context.input(0))
-    output_scale, output_zero_point = context.per_tensor(context.output)
-    dtype = context.output.dtype
-    if dtype == "int16":
-        zero_points = input_zero_point, output_zero_point
-        context.require(zero_points == (0, 0), "C3", "zero points 0 of int16", zero_points)
+    input_scale, _ = context.per_tensor(context.input(0))
+    output_scale, _ = context.per_tensor(context.output)
+    context.require_int16_symmetric("C3")
     multiplier = context.arithmetic.scale_quotient(input_scale, output_scale)
-    return Params(rescale.prepare(context, multiplier, QUANTIZED_LIMITS[dtype]))
+    return Params(rescale.prepare(context, multiplier, QUANTIZED_LIMITS[context.output.dtype]))
 
 
 def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:

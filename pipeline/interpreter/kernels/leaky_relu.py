@@ -54,10 +54,8 @@ def prepare(context: OpContext) -> Params:
     context.require_one_of("C1", [(dtype, dtype) for dtype in _TYPES])
     context.require_shape("C2", context.input(0).shape)
     input_scale, input_zero_point = context.per_tensor(context.input(0))
-    output_scale, output_zero_point = context.per_tensor(context.output)
-    if context.output.dtype == "int16":
-        zero_points = input_zero_point, output_zero_point
-        context.require(zero_points == (0, 0), "C3", "zero points 0 of int16", zero_points)
+    output_scale, _ = context.per_tensor(context.output)
+    context.require_int16_symmetric("C3")
     alpha = context.option("alpha", float)
     context.require(math.isfinite(alpha), "C4", "a finite alpha", alpha)
     scales = context.arithmetic

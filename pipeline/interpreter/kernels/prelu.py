@@ -55,10 +55,8 @@ def prepare(context: OpContext) -> Params:
     context.require_shape("C2", context.input(0).shape)
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     alpha_scale, alpha_zero_point = context.per_tensor(context.input(1))
-    output_scale, output_zero_point = context.per_tensor(context.output)
-    if context.output.dtype == "int16":
-        int16 = input_zero_point, output_zero_point
-        context.require(int16 == (0, 0), "C3", "zero points 0 of int16", int16)
+    output_scale, _ = context.per_tensor(context.output)
+    context.require_int16_symmetric("C3")
     identity = context.arithmetic.scale_quotient(input_scale, output_scale)
     slope = context.arithmetic.scale_product(input_scale, alpha_scale, output_scale)
     limits = QUANTIZED_LIMITS[context.output.dtype]

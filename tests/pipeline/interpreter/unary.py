@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance
@@ -15,11 +16,15 @@ def zero_points(dtype: str) -> st.SearchStrategy[int]:
 
 @st.composite
 def rescaling_cases(
-    draw: st.DrawFn, op: str, dtype: str = "int8", **options: Any
+    draw: st.DrawFn, op: str, dtype: str = "int8", bound: float = 1.0, **options: Any
 ) -> conformance.Case:
-    """Draws an input, and an output of any other scale and zero point."""
+    """Draws an input, and an output of any other scale and zero point.
+
+    Some output scales place `bound`, where the op clamps, between two codes.
+    """
     scale = draw(conformance.scales())
-    output_scale = draw(conformance.output_scales(scale))
+    between = st.integers(0, 300).map(lambda code: float(np.float32(bound / (code + 0.5))))
+    output_scale = draw(st.one_of(conformance.output_scales(scale), between))
     zero_point = draw(zero_points(dtype))
     return draw(cases(op, scale, output_scale, zero_point, dtype, **options))
 
@@ -34,17 +39,21 @@ def cases(
     dtype: str = "int8",
     **options: Any,
 ) -> conformance.Case:
-    """Draws an input's shape, zero point and codes."""
-    rng = draw(conformance.generators())
-    shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
+    """Draws an input's zero point, and its shape and codes: in half of the cases, all there are."""
+    if draw(st.booleans()):
+        limits = np.iinfo(dtype)
+        values = np.arange(limits.min, limits.max + 1).astype(dtype)
+    else:
+        rng = draw(conformance.generators())
+        shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
+        values = conformance.codes(rng, shape, dtype, extreme=draw(st.booleans()))
     content = model(
         op,
-        [Operand(shape, scale, draw(zero_points(dtype)), dtype)],
-        Operand(shape, output_scale, output_zero_point, dtype),
+        [Operand(values.shape, scale, draw(zero_points(dtype)), dtype)],
+        Operand(values.shape, output_scale, output_zero_point, dtype),
         **options,
     )
-    extreme = draw(st.booleans())
-    return conformance.Case(content, (conformance.codes(rng, shape, dtype, extreme),))
+    return conformance.Case(content, (values,))
 
 
 @st.composite
