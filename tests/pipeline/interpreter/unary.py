@@ -14,6 +14,12 @@ def zero_points(dtype: str) -> st.SearchStrategy[int]:
     return st.just(0) if dtype == "int16" else conformance.zero_points(dtype)
 
 
+def all_codes(dtype: str) -> np.ndarray:
+    """Returns every code of a type, from the smallest on."""
+    limits = np.iinfo(dtype)
+    return np.arange(limits.min, limits.max + 1).astype(dtype)
+
+
 @st.composite
 def rescaling_cases(
     draw: st.DrawFn, op: str, dtype: str = "int8", bound: float = 1.0, **options: Any
@@ -41,8 +47,7 @@ def cases(
 ) -> conformance.Case:
     """Draws an input's zero point, and its shape and codes: in half of the cases, all there are."""
     if draw(st.booleans()):
-        limits = np.iinfo(dtype)
-        values = np.arange(limits.min, limits.max + 1).astype(dtype)
+        values = all_codes(dtype)
     else:
         rng = draw(conformance.generators())
         shape = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))

@@ -52,6 +52,14 @@ def test_negative_alpha() -> None:
     assert conformance.run(_model(alpha=-0.25), [-6, -10, 6, 2]) == [0, 1, 1, -1]
 
 
+@pytest.mark.parametrize(("engine", "result"), [("reference", 0), ("ruy", 1), ("xnnpack", 1)])
+def test_the_sign_of_alpha_comes_first_in_int16(engine: str, result: int) -> None:
+    # -1 times 1/2 is -1/2, which rounds up to 0; its negative rounds up to 1.
+    operands = Operand((1,), 0.5, 0, "int16"), Operand((1,), 1.0, 0, "int16")
+    content = _model(*operands, alpha=-1.0)
+    assert conformance.run(content, [-1], kernels=engine) == [result]
+
+
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8")))
     conformance.refuses("C1", _model(Operand((4,), dtype="int32"), Operand((4,), dtype="int32")))

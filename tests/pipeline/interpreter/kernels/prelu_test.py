@@ -1,5 +1,6 @@
 """PRELU against worked examples and every engine."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,28 +53,46 @@ def test_c3_zero_points_of_int16() -> None:
 
 @st.composite
 def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
-    rng = draw(conformance.generators())
-    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
-    with_ones = tuple(1 if axis % 2 else size for axis, size in enumerate(shape))
-    alpha_shape = draw(st.sampled_from([shape, shape[1:], shape[-1:], (1,), with_ones]))
-    scale, alpha_scale = draw(conformance.scales()), draw(conformance.scales())
-    unit = draw(st.sampled_from([scale, scale * alpha_scale]))
-    output_scale = draw(conformance.output_scales(unit))
-    extreme = draw(st.booleans())
     alpha_dtype = "int8" if dtype == "int16" else dtype
-    input_ = conformance.codes(rng, shape, dtype, extreme)
-    alpha = conformance.codes(rng, alpha_shape, alpha_dtype, extreme)
+    input_, alpha = draw(st.one_of(_codes(dtype, alpha_dtype), _all_codes(dtype, alpha_dtype)))
+    scale, alpha_scale = draw(conformance.scales()), draw(conformance.scales())
+    output_scale = draw(
+        conformance.output_scales(draw(st.sampled_from([scale, scale * alpha_scale])))
+    )
     constant = alpha if draw(st.booleans()) else None
     zero_points = [draw(unary.zero_points(each)) for each in (dtype, alpha_dtype, dtype)]
     content = model(
         "PRELU",
         [
-            Operand(shape, scale, zero_points[0], dtype),
-            Operand(alpha_shape, alpha_scale, zero_points[1], alpha_dtype, constant),
+            Operand(input_.shape, scale, zero_points[0], dtype),
+            Operand(alpha.shape, alpha_scale, zero_points[1], alpha_dtype, constant),
         ],
-        Operand(shape, output_scale, zero_points[2], dtype),
+        Operand(input_.shape, output_scale, zero_points[2], dtype),
     )
     return conformance.Case(content, (input_, alpha) if constant is None else (input_,))
+
+
+@st.composite
+def _codes(draw: st.DrawFn, dtype: str, alpha_dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Draws input and alpha of shapes that broadcast."""
+    rng = draw(conformance.generators())
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    with_ones = tuple(1 if axis % 2 else size for axis, size in enumerate(shape))
+    alpha_shape = draw(st.sampled_from([shape, shape[1:], shape[-1:], (1,), with_ones]))
+    extreme = draw(st.booleans())
+    return (
+        conformance.codes(rng, shape, dtype, extreme),
+        conformance.codes(rng, alpha_shape, alpha_dtype, extreme),
+    )
+
+
+@st.composite
+def _all_codes(draw: st.DrawFn, dtype: str, alpha_dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Draws eight alphas, which meet all codes of 8 bits, or 256 codes of 16."""
+    rng = draw(conformance.generators())
+    every = unary.all_codes(dtype)
+    codes = every[:: every.size // 256, np.newaxis]
+    return np.repeat(codes, 8, axis=1), conformance.codes(rng, (8,), alpha_dtype)
 
 
 @pytest.mark.parametrize("dtype", ENGINES)
