@@ -87,5 +87,7 @@ def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
 def _ratios(context: OpContext) -> tuple[float, float]:
     """Returns what the real value of a centered code of 1, and of -1, is multiplied by."""
     scales = (context.per_tensor(tensor)[0] for tensor in (context.input(0), context.output))
-    positive = real_scales.float32_quotient(*scales)
-    return positive, real_scales.float32_product(positive, context.option("alpha", float), 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # takes() refuses what is not finite.
+        positive = real_scales.float32_quotient(*scales)
+        negative = real_scales.float32_product(positive, context.option("alpha", float), 1.0)
+    return positive, negative
