@@ -7,7 +7,8 @@
   identity = input_scale / output_scale
   slope = input_scale * alpha_scale / output_scale
 
-Multipliers are rounded to float32 at each step, or computed in double (tflite-micro).
+Multipliers are rounded to float32 at each step, or computed in double (tflite-micro). A product
+rounds twice: ties of the high multiplication go up, ties of the right shift away from zero.
 
 Constraints (tests are named after these labels):
   C1  input, alpha and output are all int8 or all uint8; or input and output are int16, alpha int8.
