@@ -140,6 +140,18 @@ class OpContext:
         needed = " or ".join(", ".join(row) for row in rows)
         self.require(self.dtypes in rows, label, f"types {needed}", ", ".join(self.dtypes))
 
+    def require_int16_symmetric(self, label: str) -> None:
+        """Checks that all inputs and outputs of int16 have zero point 0.
+
+        Raises:
+          UnsupportedOpError: One has another.
+        """
+        for tensor in (*self.inputs, *self.outputs):
+            if tensor is not None and tensor.dtype == "int16":
+                _, zero_point = self.per_tensor(tensor)
+                needed = f"zero point 0 of int16 {tensor.name!r}"
+                self.require(zero_point == 0, label, needed, zero_point)
+
     def require_shape(self, label: str, shape: tuple[int, ...]) -> None:
         """Checks that the only output has the shape that its inputs imply.
 

@@ -28,7 +28,11 @@ class OutputStage:
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
         """Returns output codes of the accumulator's shape; the sum wraps at 32 bits."""
-        codes = self.requantizer(accumulator) + self.zero_point
+        return self.codes(self.requantizer(accumulator))
+
+    def codes(self, rounded: np.ndarray) -> np.ndarray:
+        """Returns output codes of what is requantized already."""
+        codes = rounded + self.zero_point
         return np.clip(codes, self.activation_min, self.activation_max).astype(self.dtype)
 
 

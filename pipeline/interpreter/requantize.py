@@ -29,6 +29,7 @@ _ACTIVATION_RANGES: dict[str, tuple[float | None, float | None]] = {
     "RELU": (0.0, None),
     "RELU6": (0.0, 6.0),
     "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU_0_TO_1": (0.0, 1.0),  # An op of its own alone, never fused.
 }
 
 
@@ -73,6 +74,18 @@ class Arithmetic:
     activation_bounds: Callable[[str, float, int, str], tuple[int, int]]
     double_scales: bool = False
     trusts_bias_tensor: bool = False
+
+    def scale_product(self, first: float, second: float, output: float) -> float:
+        """Returns first * second / output as `double_scales` says."""
+        if self.double_scales:
+            return real_scales.double_product(first, second, output)
+        return real_scales.float32_product(first, second, output)
+
+    def scale_quotient(self, input_: float, output: float) -> float:
+        """Returns input / output as `double_scales` says."""
+        if self.double_scales:
+            return real_scales.double_quotient(input_, output)
+        return real_scales.float32_quotient(input_, output)
 
 
 def _rounded_by(

@@ -1,10 +1,10 @@
-"""Codes of one scale and zero point become codes of another: RELU, RELU6 and QUANTIZE."""
+"""Codes of one scale and zero point become codes of another: RELU and its kin, and QUANTIZE."""
 
 import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import output_stage, real_scales
+from pipeline.interpreter import output_stage
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.output_stage import OutputStage
 from pipeline.interpreter.requantizers import DoubleRounding
@@ -25,13 +25,18 @@ def prepare(context: OpContext, multiplier: float, bounds: tuple[int, int]) -> P
     return Params(input_zero_point, output_stage.prepare(context, requantizer, bounds))
 
 
-def prepare_activation(context: OpContext, activation: str) -> Params:
-    """Checks C1 and C2 of RELU and RELU6; returns the integers of `activation`."""
-    context.require_dtypes("C1", "int8", "int8")
+def check_activation(context: OpContext, *dtypes: str) -> None:
+    """Checks C1 to C3 of RELU and its kin, which take these types."""
+    context.require_one_of("C1", [(dtype, dtype) for dtype in dtypes])
     context.require_shape("C2", context.input(0).shape)
+    context.require_int16_symmetric("C3")
+
+
+def prepare_activation(context: OpContext, activation: str) -> Params:
+    """Returns the integers of `activation`, RELU or its kin."""
     input_scale, _ = context.per_tensor(context.input(0))
     output_scale, _ = context.per_tensor(context.output)
-    multiplier = real_scales.float32_quotient(input_scale, output_scale)
+    multiplier = context.arithmetic.scale_quotient(input_scale, output_scale)
     return prepare(context, multiplier, context.activation_bounds("C1", activation))
 
 

@@ -1,13 +1,15 @@
-"""RELU: int8.
+"""RELU: int8, uint8, int16.
 
   output = clamp(output_zero_point + round(multiplier * (input - input_zero_point)))
-  multiplier = input_scale / output_scale, rounded to float32
+  multiplier = input_scale / output_scale, rounded to float32, or in double (tflite-micro)
 
-The clamp begins at the output's zero point.
+It rounds twice: ties of the high multiplication go up, ties of the right shift away from zero. The
+clamp begins at the output's zero point.
 
 Constraints (tests are named after these labels):
-  C1  input and output are int8.
+  C1  input and output are both int8, both uint8 or both int16.
   C2  input and output have the same shape.
+  C3  zero points of int16 are 0.
 
 Source: ReluX, tensorflow/lite/kernels/internal/optimized/optimized_ops.h; ReluPrepare and
 QuantizedReluX in tensorflow/lite/kernels/activations.cc.
@@ -21,5 +23,6 @@ __all__ = ["evaluate", "prepare"]
 
 
 def prepare(context: OpContext) -> Params:
-    """Checks C1 and C2; turns scales into a multiplier."""
+    """Checks C1 to C3; turns scales into a multiplier."""
+    rescale.check_activation(context, "int8", "uint8", "int16")
     return rescale.prepare_activation(context, "RELU")

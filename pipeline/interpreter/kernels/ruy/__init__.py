@@ -4,6 +4,7 @@ from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.ruy import (
     add,
     depthwise_conv_2d,
+    leaky_relu,
     log_softmax,
     logistic,
     mean,
@@ -20,6 +21,7 @@ from pipeline.interpreter.kernels.ruy import (
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "LOG_SOFTMAX": log_softmax,
     "MEAN": mean,

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import real_scales
+from pipeline.interpreter import real_scales, rescale
 from pipeline.interpreter.op_context import OpContext
 from pipeline.quant_params import QUANTIZED_LIMITS
 
@@ -22,11 +22,13 @@ class Params:
 
 
 def prepare(context: OpContext) -> Params:
-    """Checks C1 and C2 of TFLite's kernel."""
-    context.require_dtypes("C1", "int8", "int8")
-    context.require_shape("C2", context.input(0).shape)
+    """Checks C1 to C3 of TFLite's kernel, but uint8."""
+    rescale.check_activation(context, "int8", "int16")
     scale, zero_point = context.per_tensor(context.input(0))
-    six = min(real_scales.float32_code(6.0, scale, zero_point), QUANTIZED_LIMITS["int8"][1])
+    six = min(
+        real_scales.float32_code(6.0, scale, zero_point),
+        QUANTIZED_LIMITS[context.input(0).dtype][1],
+    )
     return Params((zero_point, six))
 
 

@@ -1,12 +1,18 @@
 """RELU against worked examples and every engine."""
 
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.pipeline.interpreter import conformance, unary
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
 
-ENGINES = {"int8": ("reference", "tflm", "ruy", "xnnpack")}
+ENGINES = {
+    "int8": ("reference", "tflm", "ruy", "xnnpack"),
+    "uint8": ("reference", "ruy", "xnnpack"),  # tflite-micro has no uint8.
+    "int16": ("reference", "tflm", "ruy", "xnnpack"),
+}
 
 
 def _model(input_: Operand | None = None, output: Operand | None = None) -> bytes:
@@ -20,13 +26,23 @@ def test_rescales_and_clamps() -> None:
 
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8")))
+    wide = Operand((4,), 0.5, 0, "int32")
+    conformance.refuses("C1", _model(wide, wide))
 
 
 def test_c2_shape() -> None:
     conformance.refuses("C2", _model(output=Operand((2, 2), 1.0)))
 
 
+def test_c3_zero_points_of_int16() -> None:
+    fine, off = Operand((4,), 0.5, 0, "int16"), Operand((4,), 0.5, 1, "int16")
+    conformance.refuses("C3", _model(fine, off))
+    conformance.refuses("C3", _model(off, fine))
+
+
+@pytest.mark.parametrize("dtype", ENGINES)
 @conformance.random_cases
-@given(unary.rescaling_cases("RELU"))
-def test_equals_every_engine(oracle: Oracle, case: conformance.Case) -> None:
-    conformance.check(oracle, case, ENGINES["int8"])
+@given(data=st.data())
+def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    case = data.draw(unary.rescaling_cases("RELU", dtype))
+    conformance.check(oracle, case, ENGINES[dtype])
