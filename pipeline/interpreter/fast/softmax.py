@@ -69,7 +69,9 @@ def _one_over_one_plus(x):
     estimate = _FORTY_EIGHT_OVER_17 + _high_product(half_denominator, _MINUS_32_OVER_17)
     for _ in range(3):
         error = (1 << 29) - _high_product(half_denominator, estimate)
-        estimate += _times_power(_high_product(estimate, error), 2)
+        step = _times_power(_high_product(estimate, error), 2)
+        # It leaves int32 for x = -1 only, of a sum that wrapped to 0.
+        estimate = np.int64(np.int32(estimate + step))
     return _times_power(estimate, 1)
 
 
@@ -99,7 +101,7 @@ def _run(record_address: int, values_address: int) -> None:
         for index in range(p.num_classes):
             product = _high_product(reciprocal, np.int64(exponentials[largest - codes[index]]))
             quotient = np.int64(0) if shift > 31 else _divide_by_power(product, shift)
-            outputs[index] = min(quotient - 128, 127)
+            outputs[index] = min(max(quotient - 128, -128), 127)
         source += p.num_classes
         target += p.num_classes
 
