@@ -1,9 +1,11 @@
 """MUL against worked examples and every engine."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance, elementwise
 from tests.pipeline.interpreter.one_op import Operand, model
 from tests.pipeline.interpreter.oracle import Oracle
@@ -78,6 +80,19 @@ def test_ruy_overflows_in_vectors_only() -> None:
     answer = conformance.run(content, [255] * 17, [255], kernels="ruy")
     assert answer == [0] * 16 + [255]
     assert conformance.run(content, [255] * 17, [255]) == [255] * 17
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_xnnpack_rounds_halves_to_even_on_x86_64_and_up_on_arm64(dtype: str) -> None:
+    operand = Operand((4,), 0.5, 100, dtype)
+    content = model("MUL", [operand, Operand((4,), 0.5, 99, dtype)], operand)
+    # Products of 1, -1, 3 and -3, in steps of 2 around 100.
+    inputs = np.array([101, 99, 103, 97], dtype), np.full(4, 100, dtype)
+    answers = [
+        Interpreter(content, "xnnpack", target).run(*inputs)[0].tolist()
+        for target in ("x86_64", "arm64")
+    ]
+    assert answers == [[100, 100, 102, 98], [101, 100, 102, 99]]
 
 
 @pytest.mark.parametrize("dtype", ENGINES)
