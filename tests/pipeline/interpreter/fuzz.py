@@ -41,7 +41,7 @@ class EscapeError(Exception):
 
 
 def attempt(content: bytes) -> str:
-    """Loads and runs a model on zeros; returns what came of it.
+    """Loads a model, runs it on zeros and on random values; returns what came of it.
 
     Raises:
       EscapeError: Anything but a result or an error of ours, within the time limit.
@@ -68,7 +68,16 @@ def _run(content: bytes) -> str:
     if sum(np.prod(shape, dtype=object) for shape, _ in shapes) > _LARGEST_INPUT:
         return "giant input"
     interpreter.run(*(np.zeros(shape, dtype) for shape, dtype in shapes))
+    rng = np.random.default_rng(0)
+    interpreter.run(*(_random_values(rng, shape, dtype) for shape, dtype in shapes))
     return "ran"
+
+
+def _random_values(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
 def seeds() -> list[bytes]:
