@@ -180,7 +180,8 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
     if operator.op in control_flow.OPS:
         evaluate = control_flow.OPS[operator.op](context, caller)
         return Step(operator, evaluate, context.inputs, context.outputs)
-    kernel, context = engines.choose(settings.engine, context)
+    with np.errstate(over="ignore"):
+        kernel, context = engines.choose(settings.engine, context)
     _check_number_of_inputs(kernel, context)
     try:
         with np.errstate(over="ignore"):
