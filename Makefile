@@ -26,7 +26,7 @@ test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each o
 	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
 
 fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
-	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000
+	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000 --corpus=out/corpus
 
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .

@@ -240,9 +240,11 @@ def _gate(context: OpContext, operands: Operands[Tensor], name: str) -> Gate:
 def _norm(scale: float) -> Norm:
     multiplier = fixed_point.quantize_multiplier(scale)
     shift = multiplier.shift + 12
+    # An OverflowError, which makes the model an error, where it is no int32.
+    variance_min = np.int32(max(1, int(np.float32(10000) * np.float32(scale))))
     return Norm(
         DoubleRounding(np.array(multiplier.significand, np.int32), np.array(shift, np.int32)),
-        max(1, int(np.float32(10000) * np.float32(scale))),
+        int(variance_min),
     )
 
 

@@ -194,6 +194,12 @@ def test_c4_zero_points() -> None:
     conformance.refuses("C4", _model(replaced={7: weights}))
 
 
+def test_scale_of_a_layer_norm_that_leads_to_no_integer() -> None:
+    weights = constant(np.ones(2, np.int16), 1e30)
+    with pytest.raises(ModelError, match="its scales lead to no multiplier"):
+        Interpreter(_model(_Form(has_norm=True), {21: weights}))
+
+
 @pytest.mark.parametrize("scale", [2.0**-8, 2.0**-16, 1.5 * 2.0**-11])
 def test_c5_cell_scale(scale: float) -> None:
     conformance.refuses("C5", _model(_Form(cell_scale=scale)))
