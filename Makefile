@@ -47,6 +47,9 @@ bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, thr
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter
 
+bench-engines: $(STAMP) ## Every tensor of every shared model against every runtime.
+	$(BIN)/python -m tools.bench_engines --model=$${INTONLY_SHARED:-../shared}/tflite_models
+
 bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT here against tfmot's.
 	$(BIN)/python -m tools.bench_ill_conditioned
 
