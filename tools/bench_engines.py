@@ -17,6 +17,7 @@ from absl import flags
 from rich.table import Table
 
 from pipeline import errors, flatbuffer, report, verify
+from pipeline.graph import Subgraph
 from pipeline.interpreter.engines import ENGINES
 from tools import cli
 
@@ -81,14 +82,27 @@ def _compare(model: bytes, engine: str, name: str) -> Cell:
 def _inputs(model: bytes) -> list[np.ndarray]:
     graph = flatbuffer.read(model).main
     rng = np.random.default_rng(_SEED.value)
+    shapes = _shapes_wanted(graph)
     arrays = []
     for tensor in (graph.tensors[index] for index in graph.inputs):
         shape = (_EXAMPLES.value, *tensor.shape)
         if tensor.dtype == "float32":
             raise errors.UnsupportedOpError(f"input {tensor.name!r} is float32")
+        if tensor.index in shapes:
+            arrays.append(np.broadcast_to(np.array(shapes[tensor.index], tensor.dtype), shape))
+            continue
         limits = np.iinfo(tensor.dtype)
         arrays.append(rng.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True))
     return arrays
+
+
+def _shapes_wanted(graph: Subgraph) -> dict[int, tuple[int, ...]]:
+    """Returns tensor -> the shape that it has to hold, of those that give an op's output shape."""
+    return {
+        op.inputs[0]: graph.tensors[op.outputs[0]].shape
+        for op in graph.operators
+        if op.op == "TRANSPOSE_CONV"
+    }
 
 
 def _print(cells: dict[str, dict[str, Cell]], engines: Sequence[str]) -> None:
