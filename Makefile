@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_STAMP := $(VENV)/.installed-fuzz
+FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test test-ops fuzz lint format lock clean
+.PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-accuracy bench-ill-conditioned bench-interpreter bench-step-time
 
 help: ## Show this list.
@@ -14,6 +16,16 @@ $(STAMP): requirements.txt
 	  { echo "needed Python 3.10 to 3.13, got $$($(PYTHON) --version 2>&1); set PYTHON=python3.X" >&2; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+$(FUZZ_STAMP): requirements-fuzz.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: --requirement requirements-fuzz.txt
+	@touch $@
+
+out/corpus/.collected: $(STAMP)
+	INTONLY_CORPUS=out/corpus $(BIN)/python -m pytest -n 2 -q \
+	  $(addprefix tests/pipeline/interpreter/,kernels boundary_test.py control_flow_test.py)
 	@touch $@
 
 demo: $(STAMP) ## Take a network the whole road on the embedded data set; results under out/demo/.
@@ -28,6 +40,9 @@ test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each o
 fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
 	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000 --corpus=out/corpus
 
+fuzz-coverage: $(FUZZ_STAMP) out/corpus/.collected ## Fuzz by coverage for an hour, or FUZZ_SECONDS=n (Linux on x86-64).
+	$(BIN)/python -m tests.pipeline.interpreter.fuzz_coverage --seconds=$(FUZZ_SECONDS) --corpus=out/corpus
+
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,9 +52,12 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## Pin requirements.in for Python 3.10 to 3.13 (needs uv on the PATH).
-	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make lock" -q requirements.in -o requirements.txt
+lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
+	for name in requirements requirements-fuzz; do \
+	  uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
+	    || exit; \
+	done
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy

@@ -11,6 +11,7 @@ from pipeline.errors import InputError, ModelError, NotIntegerOnlyError, Unsuppo
 from pipeline.graph import Graph, Operator, Signature, Subgraph, Tensor
 from pipeline.interpreter import Interpreter, machine
 from pipeline.quant_params import QuantParams
+from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.oracle import Oracle
 
 _ENGINES = ("reference", "ruy", "xnnpack", "tflm")
@@ -124,6 +125,7 @@ def _ours(model: bytes, steps: _Steps, kernels: str = "reference") -> list[list[
 
 def _check(oracle: Oracle, model: bytes, steps: _Steps) -> list[list[object]]:
     """Compares every engine, step by step; returns the outputs."""
+    conformance.collect(model)
     for kernels in _ENGINES:
         expected = oracle.steps(model, *steps, kernels=kernels)
         ours = _ours(model, steps, kernels)
@@ -249,6 +251,12 @@ def test_calls_are_not_nested_deeply() -> None:
     ]
     with pytest.raises(UnsupportedOpError, match="subgraph 17 is called through 16 others"):
         Interpreter(_model(*once, _subgraph([], [], [])))
+
+
+def test_an_input_too_many() -> None:
+    main = _subgraph([_codes(0)], [0], [0], ("CALL_ONCE", (0,), (), {"init_subgraph_index": 1}))
+    with pytest.raises(ModelError, match=r"CALL_ONCE.*needed at most 0 inputs, got 1"):
+        Interpreter(_model(main, _subgraph([], [], [])))
 
 
 def test_c1_a_handle_is_one_element() -> None:
