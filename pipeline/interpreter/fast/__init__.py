@@ -73,6 +73,7 @@ _MODULES: dict[tuple[str, str], str] = {
     ("RELU_0_TO_1", f"{_INTERPRETER}.rescale"): "table",
     ("RELU_N1_TO_1", f"{_INTERPRETER}.rescale"): "table",
     ("RESHAPE", _ANY): "reshape",
+    ("SOFTMAX", f"{_KERNELS}.ruy.softmax"): "softmax_float32",
     ("SOFTMAX", f"{_KERNELS}.softmax"): "softmax",
     ("SQUEEZE", _ANY): "reshape",
     ("SUB", f"{_KERNELS}.sub"): "add",

@@ -283,10 +283,11 @@ def fixed_point(total, significand, shift, away):
 def bit_length(value):
     """Returns the number of bits of an int64 >= 0."""
     length = np.int64(0)
-    while value != 0:
-        value >>= 1
-        length += 1
-    return length
+    for bits in (32, 16, 8, 4, 2, 1):
+        if value >> bits != 0:
+            value >>= bits
+            length += bits
+    return length + value
 
 
 @compiled
