@@ -6,7 +6,7 @@ FUZZ_STAMP := $(VENV)/.installed-fuzz
 FUZZ_SECONDS ?= 3600
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-ill-conditioned bench-interpreter bench-step-time
+.PHONY: bench-accuracy bench-engines bench-ill-conditioned bench-interpreter bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
