@@ -35,7 +35,7 @@ test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each op and type.
-	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
+	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels tests/pipeline/interpreter/fast_test.py
 
 fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
 	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000 --corpus=out/corpus
