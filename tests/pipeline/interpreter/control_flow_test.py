@@ -235,7 +235,33 @@ def test_handles_go_into_subgraphs(oracle: Oracle) -> None:
     assert _check(oracle, model, steps) == [[[4, 5, 6]], [[7, 8, 9]]]
 
 
-def test_an_endless_loop_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_loop_ends_in_an_error() -> None:
+    with pytest.raises(ModelError, match=r"WHILE.*never ends: its values repeat"):
+        Interpreter(_loop()).run(_bool(True), _bool(True), _array(1, 2, 3))
+
+
+def test_loops_that_go_in_circles_end_in_an_error() -> None:
+    # The codes turn by one place, so that they repeat after three iterations.
+    carried = [_flag(0), _codes(1, length=5)]
+    indices = Tensor(2, "indices", (5,), "int32", None, np.array([1, 2, 0, 3, 4], np.int32))
+    main = _subgraph(
+        [*carried, _flag(2), _codes(3, length=5)],
+        [0, 1],
+        [2, 3],
+        ("WHILE", (0, 1), (2, 3), {"cond_subgraph_index": 1, "body_subgraph_index": 2}),
+    )
+    turning = _subgraph(
+        [*carried, indices, _codes(3, length=5)],
+        [0, 1],
+        [0, 3],
+        ("GATHER", (1, 2), (3,), {"axis": 0, "batch_dims": 0}),
+    )
+    interpreter = Interpreter(_model(main, _subgraph(carried, [0, 1], [0]), turning))
+    with pytest.raises(ModelError, match="its values repeat"):
+        interpreter.run(_bool(True), _array(1, 2, 3, 4, 5))
+
+
+def test_a_long_loop_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "MAX_CALLS", 100)
     interpreter = Interpreter(_loop())
     with pytest.raises(ModelError, match=r"more than 100 times in one run.*WHILE"):
