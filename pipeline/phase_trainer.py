@@ -201,8 +201,10 @@ def _train_step(
             cross_entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(cross_entropies) + sum(model.losses)
         variables = model.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        gradients: list[Any] = tape.gradient(loss, variables)
+        pairs = zip(gradients, variables, strict=True)
+        # A frozen range has no gradient, and must not move by the optimizer's momentum either.
+        optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
         return loss, _num_correct(logits, labels)
 
     return tf.function(step, autograph=False)
