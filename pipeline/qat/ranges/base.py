@@ -6,6 +6,7 @@ calibration and during the quantization delay, and leave their parameters to the
 that. A learner of the second kind has to be calibrated before the first rounded step.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,16 @@ class RangeLearner(tf_keras.layers.Layer):
         self.activation = activation
         self.num_bits = num_bits
 
+    @property
+    def is_relu(self) -> bool:
+        """Whether the clamp to a range from 0 to at most `bound` is the activation function."""
+        return self.activation in fake_quant.RELU_BOUNDS
+
+    @property
+    def bound(self) -> float:
+        """Upper bound of the activation function, or infinity."""
+        return fake_quant.RELU_BOUNDS.get(self.activation, math.inf)
+
     def build(self, input_shape) -> None:
         self.decay_power = self.scalar("decay_power", initializer="ones")
         super().build(input_shape)
@@ -85,7 +96,7 @@ class RangeLearner(tf_keras.layers.Layer):
 
     def before_clamp(self, x: tf.Tensor) -> tf.Tensor:
         """Returns `x` activated, but for the ReLUs, which the clamp to the range is."""
-        if self.activation in fake_quant.RELU_BOUNDS:
+        if self.is_relu:
             return x
         return fake_quant.activate(x, self.activation)
 

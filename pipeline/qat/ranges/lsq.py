@@ -4,8 +4,6 @@ Codes run from 0 behind a ReLU, else from -2**(num_bits-1): symmetric but for th
 that 0.0 is a code whatever the step is.
 """
 
-import math
-
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges import least_squares, step_gradient
@@ -23,8 +21,7 @@ class LsqRange(RangeLearner):
 
     @property
     def _lowest(self) -> int:
-        is_relu = self.activation in fake_quant.RELU_BOUNDS
-        return 0 if is_relu else -(2 ** (self.num_bits - 1))
+        return 0 if self.is_relu else -(2 ** (self.num_bits - 1))
 
     @property
     def _highest(self) -> int:
@@ -65,5 +62,4 @@ class LsqRange(RangeLearner):
 
     def _bounded(self, scale: tf.Tensor) -> tf.Tensor:
         """Keeps the step positive, and the range inside the activation's: its clamp is the ReLU."""
-        bound = fake_quant.RELU_BOUNDS.get(self.activation, math.inf)
-        return tf.minimum(within_reach(scale, self.start), bound / self._highest)
+        return tf.minimum(within_reach(scale, self.start), self.bound / self._highest)

@@ -44,5 +44,4 @@ class PactRange(RangeLearner):
 
     def _bounded(self, alpha: tf.Tensor) -> tf.Tensor:
         """Keeps the range positive and inside the activation's."""
-        bound = fake_quant.RELU_BOUNDS[self.activation]
-        return tf.minimum(within_reach(alpha, self.start), bound)
+        return tf.minimum(within_reach(alpha, self.start), self.bound)
