@@ -23,6 +23,10 @@ class RunDirError(IntonlyError):
     """A run directory is missing, unfinished, unwritable or of another version."""
 
 
+class RecipeError(IntonlyError):
+    """A quantization recipe is malformed or does not fit the model; names the rule."""
+
+
 class ReportError(IntonlyError):
     """A report file is not JSON, of another kind or of another schema version."""
 

@@ -203,8 +203,10 @@ def _train_step(
             logits = model(pictures, training=True)
             loss = loss_of(pictures, labels, logits) + sum(model.losses)
         variables = model.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        gradients: list[Any] = tape.gradient(loss, variables)
+        pairs = zip(gradients, variables, strict=True)
+        # A frozen range has no gradient, and must not move by the optimizer's momentum either.
+        optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
         return loss, _num_correct(logits, labels)
 
     return tf.function(step, autograph=False)

@@ -4,7 +4,8 @@ Leaf module: imports no stage and no TensorFlow.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import RunDirError
@@ -18,6 +19,10 @@ _QAT = frozenset(
         "qat_epochs",
         "qat_learning_rate",
         "scheme",
+        "recipe",
+        "range_learner",
+        "weight_learner",
+        "quant_noise",
         "ema_decay",
         "quant_delay",
         "freeze_bn_step",
@@ -52,6 +57,10 @@ class TrainConfig:
       qat_epochs: Passes over the data with fake quantization; may be 0.
       qat_learning_rate: Peak, after the warm-up.
       scheme: Key of quant_params.SCHEMES.
+      recipe: Rules for single layers, as the JSON of qat/recipe.py has them; None for none.
+      range_learner: Of activation ranges; one of qat.ranges.LEARNERS.
+      weight_learner: Of weight ranges; one of qat.ranges.WEIGHT_LEARNERS.
+      quant_noise: Share of the weights that a QAT step rounds (Fan et al. 2020); 1 for all.
       ema_decay: Smoothing of activation ranges, per step.
       quant_delay: First QAT step that rounds activations (Jacob et al. 2018, section 3.1).
       freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
@@ -82,6 +91,10 @@ class TrainConfig:
     qat_epochs: int = 2
     qat_learning_rate: float = 0.01
     scheme: str = "int8_per_channel"
+    recipe: Sequence[Mapping[str, Any]] | None = None
+    range_learner: str = "ema"
+    weight_learner: str = "max"
+    quant_noise: float = 1.0
     ema_decay: float = 0.99
     quant_delay: int = 0
     freeze_bn_step: int | None = None
@@ -122,4 +135,6 @@ class TrainConfig:
 def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={item}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return json.dumps(value)
     return str(value)

@@ -25,6 +25,7 @@ import models
 from pipeline import data, qat, run_dir, train
 from pipeline.errors import DataError, RunDirError
 from pipeline.legacy_keras import tf_keras
+from pipeline.qat import recipe
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
@@ -70,6 +71,14 @@ _CONFIG_FLAGS = (
     _integer("qat_epochs", "Passes over the data with fake quantization.", 0),
     _float("qat_learning_rate", "Peak of the QAT phase.", 0.0),
     flags.DEFINE_enum("scheme", _DEFAULTS["scheme"], list(SCHEMES), "Quantization scheme."),
+    _string("recipe", "JSON file of rules for single layers; see pipeline/qat/recipe.py."),
+    flags.DEFINE_enum(
+        "range_learner", _DEFAULTS["range_learner"], qat.LEARNERS, "Of activation ranges."
+    ),
+    flags.DEFINE_enum(
+        "weight_learner", _DEFAULTS["weight_learner"], qat.WEIGHT_LEARNERS, "Of weight ranges."
+    ),
+    _float("quant_noise", "Share of the weights that a QAT step rounds, above 0.", 0.0, 1.0),
     _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
     _integer("quant_delay", "First QAT step that rounds activations.", 0),
     _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
@@ -84,6 +93,9 @@ _CONFIG_FLAGS = (
     _integer("checkpoint_steps", "Steps between checkpoints besides one per epoch; 0: none.", 0),
     _integer("num_threads", "Of TensorFlow; 0: one per core. The last bits depend on it.", 0),
 )
+
+
+flags.register_validator("quant_noise", lambda rate: rate > 0.0, "needed a share above 0")
 
 
 def main() -> int:
@@ -102,7 +114,9 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
     train.make_repeatable(config.num_threads)
     spec = begun.input_spec if begun else _input_spec(config)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
-    models.build(config.model, spec.shape, 2, **config.model_args)
+    float_model = models.build(config.model, spec.shape, 2, **config.model_args)
+    if config.recipe is not None:
+        _quantize(float_model, config, spec)  # A recipe that does not fit is refused at once, too.
     dataset = data.load(
         config.dataset,
         spec,
@@ -143,6 +157,8 @@ def _config(begun: RunDir | None) -> TrainConfig:
     }
     if "model_args" in given:
         given["model_args"] = models.parse_args(given["model_args"])
+    if "recipe" in given:
+        given["recipe"] = recipe.read(given["recipe"])
     if begun:
         return begun.config.resumed_with(given, qat_begun=begun.qat_begun)
     for name in ("model", "dataset"):
@@ -156,6 +172,20 @@ def _input_spec(config: TrainConfig) -> data.InputSpec:
     if config.input_size is None:
         return spec
     return dataclasses.replace(spec, height=config.input_size, width=config.input_size)
+
+
+def _quantize(
+    float_model: tf_keras.Model, config: TrainConfig, spec: data.InputSpec
+) -> tf_keras.Model:
+    default = qat.LayerSpec(
+        SCHEMES[config.scheme],
+        config.range_learner,
+        config.weight_learner,
+        config.quant_noise,
+        config.ema_decay,
+    )
+    rules = recipe.parse(config.recipe or [])
+    return recipe.apply(qat.annotate_model(float_model), rules, default, spec.params)
 
 
 def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
@@ -173,17 +203,13 @@ def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
             )
         )
 
-    def quantize(float_model: tf_keras.Model) -> tf_keras.Model:
-        annotated = qat.annotate_model(float_model)
-        return qat.apply(annotated, SCHEMES[config.scheme], spec.params, config.ema_decay)
-
     return train.Stages(
         build=functools.partial(
             models.build, config.model, spec.shape, run.num_classes, **config.model_args
         ),
         train_batches=train_batches,
         eval_batches=lambda: data.iterate(data.eval_batches(dataset, spec, config.batch_size)),
-        quantize=quantize,
+        quantize=lambda float_model: _quantize(float_model, config, spec),
         calibrate=qat.calibrate,
         set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),
     )

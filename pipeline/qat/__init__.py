@@ -10,12 +10,17 @@ qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 from pipeline.qat.annotation import annotate_layer, annotate_model
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
+from pipeline.qat.layer_spec import LayerSpec
 from pipeline.qat.layers import QuantizedLayer
 from pipeline.qat.phase import CALIBRATION, EXPORT, Phase
+from pipeline.qat.ranges import LEARNERS, WEIGHT_LEARNERS
 
 __all__ = [
     "CALIBRATION",
     "EXPORT",
+    "LEARNERS",
+    "WEIGHT_LEARNERS",
+    "LayerSpec",
     "Phase",
     "QuantizedLayer",
     "annotate_layer",

@@ -12,10 +12,12 @@ behind it; ranges are placed where the integer graph will have them:
 """
 
 import dataclasses
+from collections.abc import Callable
 
 from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import annotation, from_keras, keras_graph, layers
+from pipeline.qat.layer_spec import LayerSpec
 from pipeline.quant_params import QuantParams, QuantScheme
 
 _keras = tf_keras.layers
@@ -24,7 +26,7 @@ _RELUS = ("relu", "relu6")
 
 def apply(
     annotated_model: tf_keras.Model,
-    scheme: QuantScheme,
+    scheme: QuantScheme | Callable[[str], LayerSpec | None],
     input_params: QuantParams,
     ema_decay: float = 0.99,
 ) -> tf_keras.Model:
@@ -32,32 +34,38 @@ def apply(
 
     Args:
       annotated_model: From tfmot's quantize_annotate_model, or built with quantize_annotate_layer.
-      scheme: Bits and granularity of weights and activations.
+      scheme: Bits and granularity of weights and activations; or a function from a layer's name to
+        its LayerSpec, or to None for a layer that stays in float. A layer absorbs the
+        BatchNormalization and ReLU behind it and decides for them; pooling and a ReLU by itself
+        keep the bits of their input.
       input_params: int8 parameters of every model input.
-      ema_decay: Smoothing of the activation ranges, per training step.
+      ema_decay: Smoothing of the activation ranges, per training step; unused with a function.
 
     Raises:
       UnsupportedLayerError: An annotated layer has no integer counterpart; names it.
     """
-    return _Rebuild(annotated_model, scheme, input_params, ema_decay).run()
+    if isinstance(scheme, QuantScheme):
+        spec = LayerSpec(scheme, ema_decay=ema_decay)
+        return _Rebuild(annotated_model, lambda _: spec, input_params).run()
+    return _Rebuild(annotated_model, scheme, input_params).run()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Value:
-    """A rebuilt tensor, and the grid it lies on, if any."""
+    """A rebuilt tensor, and the grid it lies on, if any, with the bits of its codes."""
 
     tensor: object
     grid: object = None
+    num_bits: int = 8
 
 
 class _Rebuild:
     """One walk over the calls of a model."""
 
-    def __init__(self, model, scheme, input_params, ema_decay):
+    def __init__(self, model, spec_of, input_params):
         self._model = model
-        self._scheme = scheme
+        self._spec_of = spec_of
         self._input_params = input_params
-        self._ema_decay = ema_decay
         self._calls = keras_graph.calls(model)
         self._readers: dict = {}
         for call in self._calls:
@@ -90,17 +98,23 @@ class _Rebuild:
         elif layer is call.layer:
             self._store(call, call.replay(layer, self._tensors()))
         elif isinstance(layer, from_keras.GRID_KEEPING):
-            self._store(call, call.replay(layer, self._tensors()), self._value(call).grid)
+            value = self._value(call)
+            self._store(call, call.replay(layer, self._tensors()), value.grid, value.num_bits)
+        elif (spec := self._spec_of(layer.name)) is None:
+            self._leave(call, layer)
         elif type(layer) in from_keras.FOLDABLE:
-            self._foldable(call, layer)
+            self._foldable(call, layer, spec)
         elif isinstance(layer, _keras.Add) and len(call.inputs) == 2:
-            self._add(call, layer)
+            self._add(call, layer, spec)
         elif from_keras.activation_of(layer) == "linear":
             self._values[call.outputs[0]] = self._value(call)
         else:
             activation = from_keras.activation_of(layer)
-            output = self._output(call, activation if activation in _RELUS else "linear")
-            self._apply(from_keras.quantized(layer, output=output, name=layer.name), call, call)
+            output = self._output(call, activation if activation in _RELUS else "linear", spec)
+            if from_keras.keeps_grid(layer):
+                output = dataclasses.replace(output, num_bits=self._value(call).num_bits)
+            twin = from_keras.quantized(layer, output=output, name=layer.name)
+            self._apply(twin, call, call)
 
     def _input(self, call, layer) -> None:
         tensor = tf_keras.Input(layer.input_shape[0][1:], name=layer.name)
@@ -109,12 +123,12 @@ class _Rebuild:
         quantized = layers.QuantizedInput(
             scale,
             zero_point,
-            output=layers.ActivationSpec(num_bits=self._scheme.activation_bits, quantize=False),
+            output=layers.ActivationSpec(quantize=False),
             name=f"{layer.name}_quantized",
         )
         self._store(call, quantized(tensor))
 
-    def _foldable(self, call, layer) -> None:
+    def _foldable(self, call, layer, spec) -> None:
         from_keras.check_foldable(layer)
         activation, last, norm, absorbed = from_keras.activation_of(layer), call, None, list[str]()
         if activation == "linear":
@@ -123,21 +137,34 @@ class _Rebuild:
                 last, norm = following, annotation.unwrap(following.layer)[0]
                 absorbed.append(norm.name)
             last, activation = self._absorb_relu(last, absorbed)
-        output = self._output(last, activation if activation in _RELUS else "linear")
-        self._apply(self._folded_twin(layer, norm, output, absorbed), call, last)
+        output = self._output(last, activation if activation in _RELUS else "linear", spec)
+        weights = from_keras.weight_spec(layer, spec)
+        self._apply(self._folded_twin(layer, norm, weights, output, absorbed), call, last)
         if activation == "softmax":
             logits = self._values[last.outputs[0]]
             softmax = layers.QuantizedSoftmax(
-                output=dataclasses.replace(output, quantize=False), name=f"{layer.name}_softmax"
+                output=from_keras.fixed(output), name=f"{layer.name}_softmax"
             )
             self._store(last, softmax(logits.tensor, **_grid_argument(logits)))
 
-    def _folded_twin(self, layer, norm, output, absorbed):
+    def _leave(self, call, layer) -> None:
+        """Leaves a layer in float, and with it what it would have absorbed."""
+        left = [call]
+        if from_keras.activation_of(layer) == "linear" or isinstance(layer, _keras.Add):
+            norm = self._absorb(call, lambda it: isinstance(it, _keras.BatchNormalization))
+            left += [] if norm is None else [norm]
+            last, _ = self._absorb_relu(left[-1], [])
+            left += [] if last is left[-1] else [last]
+        for each in left:
+            layer, _ = annotation.unwrap(each.layer)
+            self._store(each, each.replay(layer, self._tensors()))
+
+    def _folded_twin(self, layer, norm, weights, output, absorbed):
         """Makes a folded layer, or finds the one made for an earlier call of a shared layer."""
         if id(layer) not in self._folded:
             twin = from_keras.FOLDABLE[type(layer)](
                 layer,
-                weights=from_keras.weight_spec(layer, self._scheme),
+                weights=weights,
                 batch_norm=None if norm is None else from_keras.batch_norm_spec(norm),
                 use_bias=layer.use_bias,
                 kernel_regularizer=from_keras.kernel_regularizer(layer),
@@ -155,10 +182,10 @@ class _Rebuild:
             )
         return twin
 
-    def _add(self, call, layer) -> None:
+    def _add(self, call, layer, spec) -> None:
         absorbed: list[str] = []
         last, activation = self._absorb_relu(call, absorbed)
-        output = self._output(last, activation)
+        output = self._output(last, activation, spec)
         self._apply(
             layers.QuantizedAdd(output=output, absorbed=absorbed, name=layer.name), call, last
         )
@@ -167,17 +194,18 @@ class _Rebuild:
         """Calls a quantized layer on the inputs of `first` and files the result as `last`'s."""
         values = [self._values[tensor] for tensor in first.inputs]
         if len(values) > 1:
-            self._store(last, twin([value.tensor for value in values]))
+            result = twin([value.tensor for value in values])
         else:
-            self._store(last, twin(values[0].tensor, **_grid_argument(values[0])))
+            result = twin(values[0].tensor, **_grid_argument(values[0]))
+        self._store(last, result, num_bits=twin.output_spec.num_bits)
 
-    def _store(self, call, result, grid=None) -> None:
+    def _store(self, call, result, grid=None, num_bits=8) -> None:
         """Files what a rebuilt call returned: (tensor, grid), or plain tensors."""
         if isinstance(result, tuple):
-            self._values[call.outputs[0]] = _Value(*result)
+            self._values[call.outputs[0]] = _Value(*result, num_bits)
             return
         for tensor, value in zip(call.outputs, tf.nest.flatten(result), strict=True):
-            self._values[tensor] = _Value(value, grid)
+            self._values[tensor] = _Value(value, grid, num_bits)
 
     def _value(self, call) -> _Value:
         return self._values[call.inputs[0]]
@@ -185,7 +213,7 @@ class _Rebuild:
     def _tensors(self) -> dict:
         return {tensor: value.tensor for tensor, value in self._values.items()}
 
-    def _output(self, last, activation: str | None) -> layers.ActivationSpec:
+    def _output(self, last, activation: str | None, spec: LayerSpec) -> layers.ActivationSpec:
         """The output of a fused layer that ends with the call `last`."""
         readers = self._readers.get(last.outputs[0], [])
         only_concatenated = bool(readers) and all(
@@ -194,8 +222,9 @@ class _Rebuild:
         return layers.ActivationSpec(
             activation=activation or "linear",
             quantize=last.outputs[0] in self._outputs or not only_concatenated,
-            num_bits=self._scheme.activation_bits,
-            ema_decay=self._ema_decay,
+            num_bits=spec.scheme.activation_bits,
+            ema_decay=spec.ema_decay,
+            learner=spec.range_learner,
         )
 
     def _absorb(self, call, wanted):

@@ -6,9 +6,11 @@ minimum = -zero_point * scale with an integer zero_point in [0, 2**num_bits - 1]
 Gradients are straight-through: the quantizer's is the identity, and only the activation function
 keeps its own. TensorFlow's FakeQuant ops would also zero the gradient of values outside the range;
 their gradient kernel reduces twice over the tensor for min and max gradients that an EMA range does
-not use, and costs as much as a batch normalization.
+not use, and costs as much as a batch normalization. Ranges that do use them have their quantizers
+in ranges/.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,8 @@ from pipeline.legacy_keras import tf
 _custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
 
 ACTIVATIONS = ("linear", "relu", "relu6")
+# Upper bound of those that clamp at 0.
+RELU_BOUNDS = {"relu": math.inf, "relu6": 6.0}
 
 _MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
 _MIN_WEIGHT = 1e-9  # Likewise for weights.
@@ -124,9 +128,6 @@ def weight_maximum(
 ) -> tf.Tensor:
     """Returns the largest magnitude that the weights' symmetric range has to cover.
 
-    A channel whose folded weights are almost 0 would get a scale so small that its bias, counted in
-    units of input_scale * weight_scale, leaves int32; the range of such a channel is widened.
-
     Args:
       weights: float32[..., channels], folded.
       bias: float32[channels], folded.
@@ -139,10 +140,32 @@ def weight_maximum(
     """
     axes = list(range(weights.shape.rank - 1)) if per_channel else None
     largest = tf.maximum(tf.reduce_max(tf.abs(weights), axes), _MIN_WEIGHT)
+    return tf.maximum(
+        largest, weight_floor(bias, input_scale, per_channel=per_channel, levels=levels)
+    )
+
+
+def weight_floor(
+    bias: tf.Tensor, input_scale: tf.Tensor | None, *, per_channel: bool, levels: int
+) -> tf.Tensor:
+    """Returns what a weight range must not fall below for the sake of the bias.
+
+    A channel whose folded weights are almost 0 would get a scale so small that its bias, counted in
+    units of input_scale * weight_scale, leaves int32; the range of such a channel is widened.
+
+    Args:
+      bias: float32[channels], folded.
+      input_scale: float32 scalar, or None where the input is not quantized.
+      per_channel: One range per channel, else one for all.
+      levels: Largest weight code.
+
+    Returns:
+      float32[channels], or a float32 scalar.
+    """
     if input_scale is None:
-        return largest
+        return tf.constant(0.0)
     floor = tf.abs(bias) * (levels / _MAX_BIAS) / input_scale
-    return tf.maximum(largest, floor if per_channel else tf.reduce_max(floor))
+    return floor if per_channel else tf.reduce_max(floor)
 
 
 def fake_quant_weights(weights: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import layers
-from pipeline.quant_params import QuantScheme
+from pipeline.qat.layer_spec import LayerSpec
 
 _keras = tf_keras.layers
 
@@ -63,18 +63,26 @@ FOLDABLE: dict[type, Callable[..., layers.FoldedLayer]] = {
 }
 
 
-def weight_spec(layer: _keras.Layer, scheme: QuantScheme) -> layers.WeightSpec:
+def weight_spec(layer: _keras.Layer, spec: LayerSpec) -> layers.WeightSpec:
     """Returns how the layer's weights are quantized; FULLY_CONNECTED always per tensor.
 
     TFLite's quantization specification has FULLY_CONNECTED weights per tensor, and its converter
     fails on per-channel fake quantization in front of the transpose that it inserts there.
     """
+    scheme = spec.scheme
     per_channel = scheme.weight_granularity == "per_channel" and type(layer) is not _keras.Dense
-    return layers.WeightSpec(scheme.weight_bits, per_channel)
+    return layers.WeightSpec(
+        scheme.weight_bits, per_channel, learner=spec.weight_learner, quant_noise=spec.quant_noise
+    )
 
 
 def _without_range(output: layers.ActivationSpec) -> layers.ActivationSpec:
     return dataclasses.replace(output, quantize=False)
+
+
+def fixed(output: layers.ActivationSpec) -> layers.ActivationSpec:
+    """Returns the output of a kernel with a fixed range: all bits of its storage, none learned."""
+    return dataclasses.replace(_without_range(output), num_bits=8)
 
 
 def _average_pooling_2d(
@@ -105,7 +113,7 @@ def _softmax(layer: _keras.Layer, output: layers.ActivationSpec, **common) -> la
             f"layer {layer.name!r}: needed Softmax over the last axis, as the integer op computes "
             f"it, got axis {layer.axis}; permute its input"
         )
-    return layers.QuantizedSoftmax(output=_without_range(output), **common)
+    return layers.QuantizedSoftmax(output=fixed(output), **common)
 
 
 def quantized(
@@ -132,6 +140,11 @@ def quantized(
         f"{_describe(layer)}; supported: {_SUPPORTED}. Replace the layer, or leave it unannotated "
         "with quantize_annotate_layer (it then stays in float and convert will refuse the model)"
     )
+
+
+def keeps_grid(layer: _keras.Layer) -> bool:
+    """Returns whether the twin that `quantized` makes puts its result on its input's grid."""
+    return isinstance(layer, _keras.AveragePooling2D) or activation_of(layer) in ("relu", "relu6")
 
 
 _STRUCTURAL: dict[type, Callable[..., layers.QuantizedLayer]] = {
@@ -220,6 +233,7 @@ def copy_folded_weights(
         pairs.append((target.moving_variance, norm.moving_variance))
     for variable, value in pairs:
         variable.assign(np.asarray(value))
+    target.reset_weight_range()
 
 
 def _describe(layer: _keras.Layer) -> str:

@@ -13,6 +13,8 @@ class Phase:
         ranges are learned, values pass unrounded.
       update_ranges: Whether a training call moves the activation ranges.
       freeze_batch_norm: Fold the moving statistics instead of normalizing with the batch's.
+      quant_noise: Whether training leaves a random part of the weights unrounded, where a layer is
+        made so.
       rounding: How activations round outside training. "reference" rounds as TFLite's reference
         kernels do, twice (SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT); "single"
         uses TensorFlow's FakeQuant ops, as training does and the converter needs.
@@ -21,8 +23,11 @@ class Phase:
     quantize_activations: bool = True
     update_ranges: bool = True
     freeze_batch_norm: bool = False
+    quant_noise: bool = True
     rounding: Literal["reference", "single"] = "reference"
 
 
-CALIBRATION = Phase(quantize_activations=False, update_ranges=True, freeze_batch_norm=True)
+CALIBRATION = Phase(
+    quantize_activations=False, update_ranges=True, freeze_batch_norm=True, quant_noise=False
+)
 EXPORT = Phase(freeze_batch_norm=True, update_ranges=False, rounding="single")

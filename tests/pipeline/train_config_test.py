@@ -21,6 +21,7 @@ def test_what_is_left_out_stays():
     [
         {"qat_epochs": 3, "qat_learning_rate": 0.5, "scheme": "int8_per_tensor"},
         {"ema_decay": 0.9, "quant_delay": 4, "freeze_bn_step": 2, "freeze_ranges_step": 1},
+        {"recipe": [{"layers": ".*"}], "range_learner": "lsq", "weight_learner": "lsq"},
         {"calibration_batches": 1, "checkpoint_steps": 7, "data_dir": "elsewhere"},
     ],
 )
@@ -42,6 +43,7 @@ def test_where_and_how_stay_open():
         ({"qat_epochs": 5}, True, "--qat_epochs=5 (the run has 0)"),
         ({"model_args": {"depth": 20}}, False, "--model_args=depth=20 (the run has depth=8)"),
         ({"num_threads": 3}, False, "--num_threads=3"),
+        ({"recipe": [{"layers": "a"}]}, True, '--recipe=[{"layers": "a"}] (the run has None)'),
     ],
 )
 def test_changes_are_refused_by_name(given, qat_begun, told):

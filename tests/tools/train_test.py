@@ -1,6 +1,7 @@
 """tools.train as a user runs it: kills and resumption for real, good and bad requests."""
 
 import csv
+import json
 import pathlib
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.legacy_keras import tf_keras
-from pipeline.qat import load
+from pipeline.qat import load, quantized_layers
+from pipeline.qat.layers import WeightSpec
 
 _REPO = pathlib.Path(__file__).resolve().parents[2]
 _NEW = ("--model=resnet_cifar", "--dataset=digits", "--input_size=8", "--batch_size=256")
@@ -126,3 +128,58 @@ def test_nan_loss(tmp_path, run_tool):
     assert "in phase float, epoch " in done.stderr
     assert "lower --float_learning_rate" in done.stderr
     assert not (tmp_path / "run" / "float.keras").exists()
+
+
+@pytest.fixture(scope="module")
+def with_recipe(tmp_path_factory, run_tool):
+    """A run directory of a run under a recipe, and the recipe."""
+    folder = tmp_path_factory.mktemp("recipe")
+    rules = [
+        {"layers": ".*", "learner": "lsq", "weight_learner": "lsq", "weight_bits": 4},
+        {"layers": "logits", "weight_bits": 8, "learner": "percentile", "quant_noise": 0.5},
+    ]
+    (folder / "recipe.json").write_text(json.dumps(rules))
+    arguments = ("--float_epochs=1", "--qat_epochs=1", f"--recipe={folder}/recipe.json")
+    done = run_tool("train", *_NEW, *arguments, f"--run_dir={folder / 'run'}")
+    assert done.returncode == 0, done.stderr
+    return folder / "run", rules
+
+
+def test_a_recipe_is_followed_and_kept(with_recipe):
+    path, rules = with_recipe
+    assert json.loads((path / "run.json").read_text())["config"]["recipe"] == rules
+    layers = {layer.name: layer for layer in quantized_layers(load(path / "qat.keras"))}
+    assert layers["logits"].weight_spec == WeightSpec(8, False, "lsq", 0.5)
+    assert int(layers["logits"].quant_noise.step) == 5  # One per step of QAT.
+    assert layers["logits"].output_spec.learner == "percentile"
+    others = [layer for layer in layers.values() if hasattr(layer, "weight_spec")]
+    assert {layer.weight_spec.num_bits for layer in others} == {4, 8}
+
+
+def test_a_resumed_run_refuses_another_recipe(with_recipe, tmp_path, run_tool):
+    path, rules = with_recipe
+    (tmp_path / "same.json").write_text(json.dumps(rules, indent=4))
+    (tmp_path / "other.json").write_text(json.dumps(rules[:1]))
+    same = run_tool("train", f"--run_dir={path}", "--resume", f"--recipe={tmp_path}/same.json")
+    assert same.returncode == 0, same.stderr
+    other = run_tool("train", f"--run_dir={path}", "--resume", f"--recipe={tmp_path}/other.json")
+    assert other.returncode == 2
+    assert "a resumed run keeps its settings, got --recipe=[{" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"layers": "conv99"}, "rule 1: needed a regular expression that matches the whole name"),
+        ({"layers": ".*", "bits": 4}, "needed keys of layers, scheme, weight_bits"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_is_refused_before_float_training(
+    tmp_path, run_tool, rule, told
+):
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps([rule]))
+    done = run_tool("train", *_NEW, f"--recipe={file}", f"--run_dir={tmp_path / 'run'}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert not (tmp_path / "run").exists()

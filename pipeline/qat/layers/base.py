@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
-from pipeline.qat.ema_range import EmaRange
 from pipeline.qat.phase import Phase
+from pipeline.qat.ranges import learner_for_activation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +19,14 @@ class ActivationSpec:
         concatenation, which gives all its inputs one range.
       num_bits: Bits of a code.
       ema_decay: Smoothing of the range's moving average.
+      learner: One of ranges.LEARNERS.
     """
 
     activation: str = "linear"
     quantize: bool = True
     num_bits: int = 8
     ema_decay: float = 0.99
+    learner: str = "ema"
 
 
 class QuantizedLayer(tf_keras.layers.Layer):
@@ -59,7 +61,9 @@ class QuantizedLayer(tf_keras.layers.Layer):
         self.absorbed = tuple(absorbed)
         spec = self.output_spec
         self.output_range = (
-            EmaRange(spec.ema_decay, spec.activation, spec.num_bits, name="output_range")
+            learner_for_activation(
+                spec.learner, spec.ema_decay, spec.activation, spec.num_bits, "output_range"
+            )
             if spec.quantize
             else None
         )
@@ -92,12 +96,14 @@ class QuantizedLayer(tf_keras.layers.Layer):
         activation = self.output_spec.activation
         if self.output_range is None:
             return fake_quant.activate(x, activation)
-        if training and self.phase.update_ranges:
-            self.output_range.update(x)
-        grid = self.output_range.grid()
+        learn = training and self.phase.update_ranges
+        if learn:
+            self.output_range.update(x, self.phase.quantize_activations)
+        grid = tf.stop_gradient(self.output_range.grid())
         if training and self.phase.quantize_activations:
-            num_bits = self.output_spec.num_bits
-            return fake_quant.fake_quant_activation(x, grid, activation, num_bits), grid
+            if learn and (penalty := self.output_range.penalty()) is not None:
+                self.add_loss(penalty)
+            return self.output_range.fake_quant(x, grid, learn), grid
         if multiplier is not None:
             right_shift = fake_quant.right_shift(multiplier / grid[2])
         return self.requantize(

@@ -14,12 +14,15 @@ measures the statistics of that quantized convolution. Once frozen,
 """
 
 import dataclasses
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.layers.base import QuantizedLayer
+from pipeline.qat.quant_noise import QuantNoise
+from pipeline.qat.ranges import learner_for_weights
 
 _MIN_FACTOR = 1e-8  # Below this, w * c / c is noise.
 
@@ -36,10 +39,19 @@ class BatchNormSpec:
 
 @dataclasses.dataclass(frozen=True)
 class WeightSpec:
-    """How weights are quantized: see QuantScheme."""
+    """How weights are quantized.
+
+    Attributes:
+      num_bits: Bits of a code.
+      per_channel: One range per output channel, else one for all.
+      learner: One of ranges.WEIGHT_LEARNERS.
+      quant_noise: Share of the weights that a training step rounds; see quant_noise.py.
+    """
 
     num_bits: int
     per_channel: bool
+    learner: str = "max"
+    quant_noise: float = 1.0
 
     @property
     def levels(self) -> int:
@@ -69,6 +81,13 @@ class FoldedLayer(QuantizedLayer):
         if batch_norm is not None and not isinstance(batch_norm, BatchNormSpec):
             batch_norm = BatchNormSpec(**batch_norm)
         self.batch_norm: Any = batch_norm
+        spec = self.weight_spec
+        self.weight_range = learner_for_weights(
+            spec.learner, spec.num_bits, spec.per_channel, "weight_range"
+        )
+        self.quant_noise = QuantNoise(
+            spec.quant_noise, zlib.crc32(self.name.encode()) >> 1, name="quant_noise"
+        )
         self.use_bias = use_bias
         self.kernel_regularizer = tf_keras.regularizers.get(kernel_regularizer)
 
@@ -90,6 +109,9 @@ class FoldedLayer(QuantizedLayer):
             name="kernel", shape=kernel_shape, regularizer=self.kernel_regularizer
         )
         channels = self._channels(kernel_shape)
+        for part in (self.weight_range, self.quant_noise):
+            with tf.name_scope(part.name):
+                part.build(self.channels_last(tf.convert_to_tensor(self.kernel)).shape)
 
         def vector(name: str, trainable: bool, initializer: str = "zeros"):
             return self.add_weight(
@@ -112,7 +134,7 @@ class FoldedLayer(QuantizedLayer):
         )
         if use_batch_statistics:
             return self.finish(self._normalized_by_batch(x, input_scale), training)
-        weights, bias, accumulator_scale = self._folded(input_scale)
+        weights, bias, accumulator_scale = self._folded(input_scale, training)
         y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape)) + bias
         return self.finish(y, training, multiplier=accumulator_scale)
 
@@ -125,26 +147,29 @@ class FoldedLayer(QuantizedLayer):
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
         return weights * factor, self.beta + (bias - self.moving_mean) * factor
 
-    def _folded(self, input_scale):
+    def reset_weight_range(self) -> None:
+        """Starts the range of the weights anew, from the weights that the layer has now."""
+        self.weight_range.reset(self.folded_weights()[0])
+
+    def _folded(self, input_scale, training):
         weights, bias = self.folded_weights()
-        maximum = self._weight_maximum(weights, bias, input_scale)
-        weights = fake_quant.fake_quant_weights(weights, maximum, self.weight_spec.num_bits)
+        weights, weight_scale = self._rounded(weights, bias, input_scale, training)
         if input_scale is None:
             return weights, bias, None
-        accumulator_scale = input_scale * maximum / float(self.weight_spec.levels)
+        accumulator_scale = input_scale * weight_scale
         bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
         return weights, bias, accumulator_scale if self.requantizes_twice else None
 
     def _normalized_by_batch(self, x, input_scale):
         weights = self.channels_last(tf.convert_to_tensor(self.kernel))
-        factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
-        folded, bias = self.folded_weights()
-        maximum = self._weight_maximum(folded, bias, input_scale)
-        rounded = fake_quant.fake_quant_weights(folded, maximum, self.weight_spec.num_bits)
+        factor = tf.stop_gradient(
+            self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        )
+        _, bias = self.folded_weights()
+        rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
-        weights = weights + tf.stop_gradient(rounded - weights)
-        y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape))
+        y = self.kernel_op(x, tf.reshape(rounded, self.kernel.shape))
         y, mean, variance = self._fused_batch_norm(y)
         # A channel whose codes are all 0 measures variance 0; letting that into the moving
         # statistics would blow up its folding factor.
@@ -168,16 +193,14 @@ class FoldedLayer(QuantizedLayer):
         rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
 
-    def _weight_maximum(self, weights, bias, input_scale):
-        return tf.stop_gradient(
-            fake_quant.weight_maximum(
-                weights,
-                bias,
-                input_scale,
-                per_channel=self.weight_spec.per_channel,
-                levels=self.weight_spec.levels,
-            )
-        )
+    def _rounded(self, weights, bias, input_scale, training):
+        """Returns folded weights on their grid, and its scale: scalar or one per channel."""
+        maximum = self.weight_range.maximum(weights, bias, input_scale)
+        learn = training and self.phase.update_ranges
+        rounded = self.weight_range.fake_quant(weights, maximum, learn)
+        if training and self.phase.quant_noise:
+            rounded = self.quant_noise.mix(weights, rounded)
+        return rounded, tf.stop_gradient(maximum) / float(self.weight_spec.levels)
 
     def _channels(self, kernel_shape: tuple[int, ...]) -> int:
         return kernel_shape[-1]
