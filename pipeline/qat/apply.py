@@ -1,25 +1,37 @@
 """From an annotated Keras model to a quantization-aware one, by rebuilding the functional graph.
 
-The user marks layers with tfmot's quantize_annotate_layer or quantize_annotate_model. Each marked
-Conv2D, DepthwiseConv2D and Dense becomes one layer together with the BatchNormalization and ReLU
-behind it; ranges are placed where the integer graph will have them:
+The user marks layers with tfmot's quantize_annotate_layer or our annotate_model. Nested models are
+inlined (keras_graph.py) and layers that are no integer op of their own are written as those that
+are (expand/). Then each marked convolution and Dense becomes one layer together with the
+BatchNormalization and ReLU behind it; ranges are placed where the integer graph will have them:
 
-  Add -> ReLU              one range, after the ReLU
-  Concatenate              one range, on its output; none on an input that nothing else reads
-  MaxPooling2D, ZeroPadding2D, Reshape, Flatten, Dropout    none: they keep their input's
-  AveragePooling2D         none: the kernel keeps its input's
-  Dense(activation="softmax")    a range on the logits, then the fixed range of SOFTMAX
+  Add, Subtract, Multiply -> ReLU    one range, after the ReLU
+  Concatenate                        one range, on its output; none on an input that nothing else
+                                     reads
+  MaxPooling2D, ZeroPadding2D, Reshape, Flatten, Dropout, ...    none: they keep their input's
+  AveragePooling2D, UpSampling2D     none: the kernels keep their input's
+  Softmax, sigmoid, tanh             the op's own, fixed
 """
 
 import dataclasses
 
+import numpy as np
+
 from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import annotation, from_keras, keras_graph, layers
+from pipeline.qat import (
+    activation_names,
+    annotation,
+    expand,
+    from_keras,
+    keras_graph,
+    layers,
+)
+from pipeline.qat.flow import Flow
+from pipeline.qat.keras_graph import Call
 from pipeline.quant_params import QuantParams, QuantScheme
 
 _keras = tf_keras.layers
-_RELUS = ("relu", "relu6")
 
 
 def apply(
@@ -31,7 +43,7 @@ def apply(
     """Rebuilds an annotated model with fake quantization; weights are copied.
 
     Args:
-      annotated_model: From tfmot's quantize_annotate_model, or built with quantize_annotate_layer.
+      annotated_model: From annotate_model, or built with quantize_annotate_layer.
       scheme: Bits and granularity of weights and activations.
       input_params: int8 parameters of every model input.
       ema_decay: Smoothing of the activation ranges, per training step.
@@ -58,82 +70,77 @@ class _Rebuild:
         self._scheme = scheme
         self._input_params = input_params
         self._ema_decay = ema_decay
-        self._calls = keras_graph.calls(model)
-        self._readers: dict = {}
-        for call in self._calls:
-            for tensor in call.inputs:
-                self._readers.setdefault(tensor, []).append(call)
-        self._outputs = keras_graph.tensor_ids(model.outputs)
+        graph = keras_graph.flatten(model)
+        self._graph = expand.expand(graph, tuple(from_keras.FOLDABLE))
+        self._flow = Flow(self._graph)
         self._inputs: dict = {}
         self._values: dict = {}
+        self._names: set[str] = set()
         self._absorbed: set[int] = set()
         self._folded: dict = {}
+        self._slopes: list = []
 
     def run(self) -> tf_keras.Model:
-        for call in self._calls:
+        for call in self._graph.calls:
             if id(call) not in self._absorbed:
                 self._rebuild(call)
-        inputs = [self._inputs[tensor] for tensor in keras_graph.tensor_ids(self._model.inputs)]
-        outputs = [self._values[tensor].tensor for tensor in self._outputs]
+        inputs = [self._inputs[tensor] for tensor in self._graph.inputs]
+        outputs = [self._values[tensor].tensor for tensor in self._graph.outputs]
         model = tf_keras.Model(_single(inputs), _single(outputs), name=self._model.name)
         for twin, layer, norm in self._folded.values():
             from_keras.copy_folded_weights(twin, layer, norm)
+        for twin, layer in self._slopes:
+            twin.alpha.assign(np.asarray(layer.alpha))
         return model
 
-    def _rebuild(self, call) -> None:
-        layer, config = annotation.unwrap(call.layer)
+    def _rebuild(self, call: Call) -> None:
+        layer = call.layer
         if isinstance(layer, _keras.InputLayer):
             self._input(call, layer)
-        elif config is not None:
-            wrapper = annotation.wrap(layer, config)
+        elif call.config is not None:
+            wrapper = annotation.wrap(layer, call.config)
             self._store(call, call.replay(wrapper, self._tensors()))
-        elif layer is call.layer:
-            self._store(call, call.replay(layer, self._tensors()))
+        elif not call.is_annotated:
+            self._store(call, call.replay(self._named(call), self._tensors()))
         elif isinstance(layer, from_keras.GRID_KEEPING):
-            self._store(call, call.replay(layer, self._tensors()), self._value(call).grid)
+            kept = call.replay(self._named(call), self._tensors())
+            self._store(call, kept, self._value(call).grid)
         elif type(layer) in from_keras.FOLDABLE:
-            self._foldable(call, layer)
-        elif isinstance(layer, _keras.Add) and len(call.inputs) == 2:
-            self._add(call, layer)
-        elif from_keras.activation_of(layer) == "linear":
+            self._foldable(call)
+        elif type(layer) is _keras.Activation and activation_names.of_layer(layer) == "linear":
             self._values[call.outputs[0]] = self._value(call)
         else:
-            activation = from_keras.activation_of(layer)
-            output = self._output(call, activation if activation in _RELUS else "linear")
-            self._apply(from_keras.quantized(layer, output=output, name=layer.name), call, call)
+            self._plain(call)
 
     def _input(self, call, layer) -> None:
-        tensor = tf_keras.Input(layer.input_shape[0][1:], name=layer.name)
+        (shape,) = layer.input_shape
+        tensor = tf_keras.Input(shape[1:], name=call.name)
         self._inputs[call.outputs[0]] = tensor
         scale, zero_point = self._input_params.per_tensor
         quantized = layers.QuantizedInput(
             scale,
             zero_point,
             output=layers.ActivationSpec(num_bits=self._scheme.activation_bits, quantize=False),
-            name=f"{layer.name}_quantized",
+            name=self._fresh(f"{call.name}_quantized"),
         )
         self._store(call, quantized(tensor))
 
-    def _foldable(self, call, layer) -> None:
+    def _foldable(self, call: Call) -> None:
+        layer = call.layer
         from_keras.check_foldable(layer)
-        activation, last, norm, absorbed = from_keras.activation_of(layer), call, None, list[str]()
+        activation, last, norm, absorbed = activation_names.of_layer(layer), call, None, list[str]()
         if activation == "linear":
-            following = self._absorb(last, lambda it: isinstance(it, _keras.BatchNormalization))
-            if following is not None:
-                last, norm = following, annotation.unwrap(following.layer)[0]
+            norm = self._absorb(last, lambda it: isinstance(it, _keras.BatchNormalization))
+            if norm is not None:
+                last = norm
                 absorbed.append(norm.name)
             last, activation = self._absorb_relu(last, absorbed)
-        output = self._output(last, activation if activation in _RELUS else "linear")
-        self._apply(self._folded_twin(layer, norm, output, absorbed), call, last)
-        if activation == "softmax":
-            logits = self._values[last.outputs[0]]
-            softmax = layers.QuantizedSoftmax(
-                output=dataclasses.replace(output, quantize=False), name=f"{layer.name}_softmax"
-            )
-            self._store(last, softmax(logits.tensor, **_grid_argument(logits)))
+        output = self._output(last, activation)
+        self._apply(self._folded_twin(call, norm, output, absorbed), call, last)
 
-    def _folded_twin(self, layer, norm, output, absorbed):
+    def _folded_twin(self, call: Call, norm: Call | None, output, absorbed):
         """Makes a folded layer, or finds the one made for an earlier call of a shared layer."""
+        layer = call.layer
         if id(layer) not in self._folded:
             twin = from_keras.FOLDABLE[type(layer)](
                 layer,
@@ -143,33 +150,63 @@ class _Rebuild:
                 kernel_regularizer=from_keras.kernel_regularizer(layer),
                 output=output,
                 absorbed=absorbed,
-                name=layer.name,
-                trainable=layer.trainable,
+                name=self._fresh(call.name),
             )
-            self._folded[id(layer)] = twin, layer, norm
+            self._folded[id(layer)] = twin, layer, None if norm is None else norm.layer
         twin, _, first_norm = self._folded[id(layer)]
-        if first_norm is not norm or twin.output_spec != output:
+        if first_norm is not (norm and norm.layer) or twin.output_spec != output:
             raise UnsupportedLayerError(
                 f"layer {layer.name!r}: is called several times with different layers behind it, "
                 "so one folded kernel and range cannot serve all; give each call a layer of its own"
             )
         return twin
 
-    def _add(self, call, layer) -> None:
+    def _plain(self, call: Call) -> None:
+        """Rebuilds a layer without folding; each call of a shared one has a range of its own."""
         absorbed: list[str] = []
-        last, activation = self._absorb_relu(call, absorbed)
-        output = self._output(last, activation)
-        self._apply(
-            layers.QuantizedAdd(output=output, absorbed=absorbed, name=layer.name), call, last
+        last, activation = call, activation_names.of_layer(call.layer)
+        if from_keras.fuses_relu(call.layer):
+            last, activation = self._absorb_relu(call, absorbed)
+        twin = from_keras.quantized(
+            call.layer,
+            output=self._output(last, activation),
+            absorbed=absorbed,
+            name=self._fresh(call.name),
         )
+        if isinstance(twin, layers.QuantizedPReLU):
+            self._slopes.append((twin, call.layer))
+        self._apply(twin, call, last)
 
     def _apply(self, twin, first, last) -> None:
         """Calls a quantized layer on the inputs of `first` and files the result as `last`'s."""
         values = [self._values[tensor] for tensor in first.inputs]
-        if len(values) > 1:
-            self._store(last, twin([value.tensor for value in values]))
-        else:
+        if len(values) == 1:
             self._store(last, twin(values[0].tensor, **_grid_argument(values[0])))
+            return
+        grids = [value.grid for value in values]
+        arguments = {}
+        if twin.takes_input_grids and all(grid is not None for grid in grids):
+            arguments["input_grids"] = grids
+        self._store(last, twin([value.tensor for value in values], **arguments))
+
+    def _fresh(self, name: str) -> str:
+        """Returns the name, numbered where a layer of the rebuilt model has it."""
+        unique = keras_graph.unique_name(name, self._names)
+        self._names.add(unique)
+        return unique
+
+    def _named(self, call: Call) -> tf_keras.layers.Layer:
+        """Returns the layer itself, or where another one has its name a copy of another name."""
+        layer = call.layer
+        if layer.name == call.name:
+            self._names.add(call.name)
+            return layer
+        if layer.weights:
+            raise UnsupportedLayerError(
+                f"layer {layer.name!r}: another layer, of a nested model, has this name, and this "
+                "one is not annotated; give each a name of its own"
+            )
+        return type(layer).from_config({**layer.get_config(), "name": call.name})
 
     def _store(self, call, result, grid=None) -> None:
         """Files what a rebuilt call returned: (tensor, grid), or plain tensors."""
@@ -185,44 +222,42 @@ class _Rebuild:
     def _tensors(self) -> dict:
         return {tensor: value.tensor for tensor, value in self._values.items()}
 
-    def _output(self, last, activation: str | None) -> layers.ActivationSpec:
+    def _output(self, last: Call, activation: str | None) -> layers.ActivationSpec:
         """The output of a fused layer that ends with the call `last`."""
-        readers = self._readers.get(last.outputs[0], [])
+        readers = self._flow.readers(last.outputs[0])
         only_concatenated = bool(readers) and all(
-            isinstance(annotation.unwrap(reader.layer)[0], _keras.Concatenate) for reader in readers
+            isinstance(reader.layer, _keras.Concatenate) for reader in readers
         )
         return layers.ActivationSpec(
-            activation=activation or "linear",
-            quantize=last.outputs[0] in self._outputs or not only_concatenated,
+            activation=activation
+            if activation and activation_names.is_relu(activation)
+            else "linear",
+            quantize=self._flow.is_output(last.outputs[0]) or not only_concatenated,
             num_bits=self._scheme.activation_bits,
             ema_decay=self._ema_decay,
         )
 
-    def _absorb(self, call, wanted):
+    def _absorb(self, call: Call, wanted) -> Call | None:
         """Takes the call that alone reads this one's output out of the walk, if it is `wanted`."""
-        readers = self._readers.get(call.outputs[0], [])
-        if len(readers) != 1 or call.outputs[0] in self._outputs:
+        reader = self._flow.only_reader(call.outputs[0])
+        if reader is None or not reader.is_ours or not wanted(reader.layer):
             return None
-        layer, config = annotation.unwrap(readers[0].layer)
-        if config is not None or not wanted(layer):
-            return None
-        self._absorbed.add(id(readers[0]))
-        return readers[0]
+        self._absorbed.add(id(reader))
+        return reader
 
-    def _absorb_relu(self, last, absorbed: list[str]):
-        """Returns (last call, activation) with a ReLU or ReLU6 behind `last` absorbed."""
+    def _absorb_relu(self, last: Call, absorbed: list[str]) -> tuple[Call, str]:
+        """Returns (last call, activation) with a ReLU behind `last` absorbed."""
         following = self._absorb(
             last,
             lambda it: (
                 isinstance(it, _keras.ReLU | _keras.Activation)
-                and from_keras.activation_of(it) in _RELUS
+                and activation_names.is_relu(activation_names.of_layer(it))
             ),
         )
         if following is None:
             return last, "linear"
-        layer = annotation.unwrap(following.layer)[0]
-        absorbed.append(layer.name)
-        return following, from_keras.activation_of(layer)
+        absorbed.append(following.name)
+        return following, activation_names.of_layer(following.layer) or "linear"
 
 
 def _grid_argument(value: _Value) -> dict:
