@@ -102,10 +102,12 @@ def _without_metadata(graph: Graph) -> Graph:
 def _in_order(graph: Graph, model: tf_keras.Model) -> Graph:
     """Puts inputs and outputs into the model's order; the converter sorts them otherwise."""
     (signature,) = graph.signatures
+    input_names: list[str] = model.input_names or []
+    output_names: list[str] = model.output_names or []
     main = dataclasses.replace(
         graph.main,
-        inputs=tuple(signature.inputs[name] for name in model.input_names),
-        outputs=tuple(signature.outputs[name] for name in model.output_names),
+        inputs=tuple(signature.inputs[name] for name in input_names),
+        outputs=tuple(signature.outputs[name] for name in output_names),
     )
     return dataclasses.replace(graph, subgraphs=(main, *graph.subgraphs[1:]))
 
