@@ -40,6 +40,7 @@ def convert(model: tf_keras.Model, inference_io: IoType = "int8") -> bytes:
         inference_io
     )
     graph = _without_metadata(flatbuffer.read(_run(converter, model.name)))
+    graph = _in_order(graph, model)
     refuse_float(certificate.certify(graph), model.name)
     return flatbuffer.write(graph)
 
@@ -96,6 +97,19 @@ def _without_metadata(graph: Graph) -> Graph:
     """Drops what the converter notes about itself: its hash differs from process to process."""
     kept = {key: value for key, value in graph.metadata.items() if key == "min_runtime_version"}
     return dataclasses.replace(graph, metadata=kept)
+
+
+def _in_order(graph: Graph, model: tf_keras.Model) -> Graph:
+    """Puts inputs and outputs into the model's order; the converter sorts them otherwise."""
+    (signature,) = graph.signatures
+    input_names: list[str] = model.input_names or []
+    output_names: list[str] = model.output_names or []
+    main = dataclasses.replace(
+        graph.main,
+        inputs=tuple(signature.inputs[name] for name in input_names),
+        outputs=tuple(signature.outputs[name] for name in output_names),
+    )
+    return dataclasses.replace(graph, subgraphs=(main, *graph.subgraphs[1:]))
 
 
 @contextlib.contextmanager

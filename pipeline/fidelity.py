@@ -9,6 +9,7 @@ concatenation, whose inputs share its range) are not compared by themselves.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,22 +17,41 @@ from pipeline import flatbuffer, qat, tensor_names
 from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
-from pipeline.legacy_keras import tf_keras
+from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import layers as qat_layers
 
-# The op that a layer becomes. The converter may fuse a ReLU that stands alone into any op.
+# The ops that a layer becomes. The converter may fuse a ReLU that keeps its input's grid into any.
 _OPS = {
-    qat_layers.QuantizedConv2D: "CONV_2D",
-    qat_layers.QuantizedDepthwiseConv2D: "DEPTHWISE_CONV_2D",
-    qat_layers.QuantizedDense: "FULLY_CONNECTED",
-    qat_layers.QuantizedAdd: "ADD",
-    qat_layers.QuantizedConcatenate: "CONCATENATION",
-    qat_layers.QuantizedAveragePooling2D: "AVERAGE_POOL_2D",
-    qat_layers.QuantizedGlobalAveragePooling2D: "MEAN",
-    qat_layers.QuantizedSoftmax: "SOFTMAX",
+    qat_layers.QuantizedConv2D: ("CONV_2D",),
+    qat_layers.QuantizedConv2DTranspose: ("TRANSPOSE_CONV",),
+    qat_layers.QuantizedDepthwiseConv2D: ("DEPTHWISE_CONV_2D",),
+    qat_layers.QuantizedDense: ("FULLY_CONNECTED",),
+    qat_layers.QuantizedAdd: ("ADD",),
+    qat_layers.QuantizedShift: ("ADD",),
+    qat_layers.QuantizedSubtract: ("SUB",),
+    qat_layers.QuantizedMultiply: ("MUL",),
+    qat_layers.QuantizedScale: ("MUL",),
+    qat_layers.QuantizedConcatenate: ("CONCATENATION",),
+    qat_layers.QuantizedActivation: ("RELU",),
+    qat_layers.QuantizedLeakyReLU: ("LEAKY_RELU",),
+    qat_layers.QuantizedPReLU: ("PRELU",),
+    qat_layers.QuantizedHardSwish: ("HARD_SWISH",),
+    qat_layers.QuantizedSigmoid: ("LOGISTIC",),
+    qat_layers.QuantizedTanh: ("TANH",),
+    qat_layers.QuantizedAveragePooling2D: ("AVERAGE_POOL_2D",),
+    qat_layers.QuantizedGlobalAveragePooling2D: ("MEAN",),
+    qat_layers.QuantizedResize: ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+    qat_layers.QuantizedSoftmax: ("SOFTMAX",),
 }
 # They round to a grid that is not learned.
-_RANGELESS = (qat_layers.QuantizedAveragePooling2D, qat_layers.QuantizedSoftmax)
+_RANGELESS = (
+    qat_layers.QuantizedAveragePooling2D,
+    qat_layers.QuantizedResize,
+    qat_layers.QuantizedScale,
+    qat_layers.QuantizedSigmoid,
+    qat_layers.QuantizedTanh,
+    qat_layers.QuantizedSoftmax,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +97,9 @@ class Fidelity:
     Attributes:
       layers: In order of execution.
       num_examples: Pictures compared.
-      argmax_agreement: Share of pictures with the same largest output, end to end.
-      outputs_within_one: Share of outputs at most 1 code apart, end to end.
+      argmax_agreement: Share of pictures with the same largest output, end to end; of the first
+        output, where there are several.
+      outputs_within_one: Share of its outputs at most 1 code apart, end to end.
       unmatched: Keras layers of the model that no op's name leads back to.
     """
 
@@ -101,13 +122,13 @@ class Fidelity:
         )
 
 
-def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidelity:
+def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fidelity:
     """Compares a converted model with the quantization-aware model it came from.
 
     Args:
-      model: The flatbuffer, with one input and one output.
+      model: The flatbuffer.
       qat_model: From `qat.load`.
-      codes: int8[N, H, W, C], inputs.
+      *codes: Of each input of the model: int8[N, *shape of one example].
 
     Raises:
       ModelError: The flatbuffer was not converted from this model.
@@ -118,8 +139,8 @@ def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidel
     pairs = [
         (op, layer)
         for op in graph.operators
-        if (layer := layers.get(_layer_name(graph, op) or "")) is not None
-        and op.op == _OPS.get(type(layer))
+        if (layer := _layer(graph, op, layers)) is not None
+        and op.op in _OPS.get(type(layer), ())
         and (layer.output_range is not None or type(layer) in _RANGELESS)
     ]
     if not pairs:
@@ -144,20 +165,28 @@ def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidel
         for name, layer in layers.items()
         if name not in seen and layer.output_range is not None
     ]
-    return Fidelity(matches, len(codes), argmax_agreement, outputs_within_one, tuple(unmatched))
+    return Fidelity(matches, len(codes[0]), argmax_agreement, outputs_within_one, tuple(unmatched))
 
 
-def _layer_name(graph: Subgraph, op: Operator) -> str | None:
-    return tensor_names.keras_layer(graph.tensors[op.outputs[0]].name)
+def _layer(
+    graph: Subgraph, op: Operator, layers: Mapping[str, qat.QuantizedLayer]
+) -> qat.QuantizedLayer | None:
+    """Returns the layer that an op came from."""
+    return layers.get(tensor_names.keras_layer(graph.tensors[op.outputs[0]].name, layers) or "")
 
 
-def _record(model: bytes, graph: Subgraph, codes: np.ndarray) -> dict[int, np.ndarray]:
+def _record(model: bytes, graph: Subgraph, codes: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
     """Returns every computed tensor of the integer model, examples stacked along dimension 0."""
     interpreter = Interpreter(model, keep_tensors=True)
     computed = [index for op in graph.operators for index in op.outputs]
     stacks: dict[int, list[np.ndarray]] = {index: [] for index in (*graph.inputs, *computed)}
-    for example in codes:
-        interpreter.run(example[np.newaxis].astype(interpreter.input_details[0].dtype))
+    for example in zip(*codes, strict=True):
+        interpreter.run(
+            *(
+                values[np.newaxis].astype(details.dtype)
+                for values, details in zip(example, interpreter.input_details, strict=True)
+            )
+        )
         for index, stack in stacks.items():
             stack.append(interpreter.tensor(index))
     return {index: np.concatenate(stack) for index, stack in stacks.items()}
@@ -169,8 +198,13 @@ def _layer_codes(
     """Returns the codes that a layer computes from the integer model's values of its inputs."""
     operands = [graph.tensors[index] for index in op.inputs if index in values]
     reals = [_real(tensor, values[tensor.index]) for tensor in operands]
-    single = len(reals) == 1
-    result = layer(reals[0], input_grid=_grid(operands[0])) if single else layer(reals)
+    grids = [_grid(tensor) for tensor in operands]
+    if len(reals) == 1:
+        result = layer(reals[0], input_grid=grids[0])
+    elif layer.takes_input_grids:
+        result = layer(reals, input_grids=grids)
+    else:
+        result = layer(reals)
     return _codes(graph.tensors[op.outputs[0]], result[0].numpy())
 
 
@@ -190,10 +224,17 @@ def _match(
 
 
 def _end_to_end(
-    graph: Subgraph, qat_model: tf_keras.Model, codes: np.ndarray, values: dict[int, np.ndarray]
+    graph: Subgraph,
+    qat_model: tf_keras.Model,
+    codes: Sequence[np.ndarray],
+    values: dict[int, np.ndarray],
 ) -> tuple[float, float]:
-    source, target = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    ours = _codes(target, qat_model(_real(source, codes)).numpy())
+    target = graph.tensors[graph.outputs[0]]
+    reals = [
+        _real(graph.tensors[index], given) for index, given in zip(graph.inputs, codes, strict=True)
+    ]
+    outputs = tf.nest.flatten(qat_model(reals if len(reals) > 1 else reals[0]))
+    ours = _codes(target, outputs[0].numpy())
     theirs = values[target.index].astype(np.int64)
     agreement = np.mean(ours.argmax(-1) == theirs.argmax(-1))
     return float(agreement), float(np.mean(np.abs(ours - theirs) <= 1))

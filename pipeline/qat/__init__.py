@@ -1,13 +1,14 @@
 """Quantization-aware training: tfmot's annotations, our folding, ranges and rounding.
 
-annotated = qat.annotate_model(float_model)  # tfmot's quantize_annotate_model
+annotated = qat.annotate_model(float_model)
 model = qat.apply(annotated, SCHEMES["int8_per_channel"], input_spec.params)
 qat.calibrate(model, batches)
 ... train ...
 qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 """
 
-from pipeline.qat.annotation import annotate_layer, annotate_model
+from pipeline.qat.annotate_model import annotate_model
+from pipeline.qat.annotation import annotate_layer
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
 from pipeline.qat.layer_spec import LayerSpec

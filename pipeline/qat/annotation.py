@@ -9,8 +9,12 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_annot
     QuantizeAnnotate,
 )
 
-annotate_model = tfmot.quantization.keras.quantize_annotate_model
 annotate_layer = tfmot.quantization.keras.quantize_annotate_layer
+
+
+def annotate_once(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+    """Returns the layer annotated; one that is already stays as it is."""
+    return layer if isinstance(layer, QuantizeAnnotate) else QuantizeAnnotate(layer)
 
 
 def unwrap(layer: tf_keras.layers.Layer):

@@ -10,17 +10,13 @@ not use, and costs as much as a batch normalization. Ranges that do use them hav
 in ranges/.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from pipeline.legacy_keras import tf
+from pipeline.qat import activation_names
 
 _custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
-
-ACTIVATIONS = ("linear", "relu", "relu6")
-# Upper bound of those that clamp at 0.
-RELU_BOUNDS = {"relu": math.inf, "relu6": 6.0}
 
 _MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
 _MIN_WEIGHT = 1e-9  # Likewise for weights.
@@ -45,12 +41,13 @@ def nudge(minimum: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
 
 
 def activate(x: tf.Tensor, activation: str) -> tf.Tensor:
-    """Returns "linear", "relu" or "relu6" of `x`."""
-    if activation == "relu":
+    """Returns "linear", "relu" or "relu<ceiling>" of `x`; see activation_names.py."""
+    if not activation_names.is_relu(activation):
+        return x
+    ceiling = activation_names.ceiling(activation)
+    if ceiling is None:
         return tf.nn.relu(x)
-    if activation == "relu6":
-        return tf.nn.relu6(x)
-    return x
+    return tf.nn.relu6(x) if ceiling == 6.0 else tf.clip_by_value(x, 0.0, ceiling)
 
 
 def fake_quant_activation(
@@ -58,13 +55,13 @@ def fake_quant_activation(
 ) -> tf.Tensor:
     """Applies activation and quantizer in one pass; rounds once, ties up.
 
-    For "relu" and "relu6" the range starts at 0 and ends at or below the activation's own bound, so
-    that clamping to the range is the activation function.
+    For "relu" and the like the range starts at 0 and ends at or below the activation's own bound,
+    so that clamping to the range is the activation function.
 
     Args:
       x: float32, any shape; before the activation function.
       grid: float32[3], the output's.
-      activation: One of ACTIVATIONS.
+      activation: As `activate` takes it.
       num_bits: Bits of a code.
     """
 
@@ -73,11 +70,14 @@ def fake_quant_activation(
         y = tf.quantization.fake_quant_with_min_max_vars(x, grid[0], grid[1], num_bits)
 
         def gradient(dy: tf.Tensor) -> tf.Tensor:
-            if activation == "relu":
+            if not activation_names.is_relu(activation):
+                return dy
+            ceiling = activation_names.ceiling(activation)
+            if ceiling is None:
                 return tf.raw_ops.ReluGrad(gradients=dy, features=x)
-            if activation == "relu6":
+            if ceiling == 6.0:
                 return tf.raw_ops.Relu6Grad(gradients=dy, features=x)
-            return dy
+            return tf.where((x > 0.0) & (x < ceiling), dy, 0.0)
 
         return y, gradient
 

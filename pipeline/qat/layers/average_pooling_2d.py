@@ -17,13 +17,7 @@ class QuantizedAveragePooling2D(QuantizedLayer):
     def call(self, x, input_grid=None, training=False):
         if input_grid is None:
             return self._pool(x)
-        if training or self.phase.rounding == "single" or not self.phase.quantize_activations:
-            return self.requantize(self._pool(x), input_grid, training), input_grid
-        # The kernel averages int8 codes, zero point included, and rounds ties away from code 0.
-        origin = input_grid[0] + 128.0 * input_grid[2]
-        mean = self._pool(tf.round((x - origin) / input_grid[2]))
-        code = tf.sign(mean) * tf.floor(tf.abs(mean) + 0.5)
-        return code * input_grid[2] + origin, input_grid
+        return self.average_codes(self._pool, x, input_grid, training), input_grid
 
     def _pool(self, x):
         return tf.nn.avg_pool2d(x, self.pool_size, self.strides, self.padding.upper())

@@ -1,10 +1,10 @@
 """What all quantization-aware layers share: a phase, and a quantized output."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import activation_names, fake_quant
 from pipeline.qat.phase import Phase
 from pipeline.qat.ranges import learner_for_activation
 
@@ -14,7 +14,7 @@ class ActivationSpec:
     """How a layer's output is activated and quantized.
 
     Attributes:
-      activation: One of fake_quant.ACTIVATIONS.
+      activation: "linear", or a ReLU's name in activation_names.py.
       quantize: False where the integer graph has no range of its own here, as before a
         concatenation, which gives all its inputs one range.
       num_bits: Bits of a code.
@@ -35,8 +35,12 @@ class QuantizedLayer(tf_keras.layers.Layer):
     Called as layer(x, input_grid), where input_grid is float32[3] (see fake_quant.py) or absent
     where x is not quantized; returns (y, output_grid), or y alone where the output is not
     quantized. Grids travel beside the values, so that a layer can round its bias and its result as
-    the integer kernel will.
+    the integer kernel will. A layer of several inputs is called with a list of them, and with a
+    list `input_grids` where it asks for them and all are quantized.
     """
+
+    takes_input_grids = False
+    fuses_relu = True  # Whether the converter makes one op of the layer and a ReLU.
 
     def __init__(
         self,
@@ -106,6 +110,10 @@ class QuantizedLayer(tf_keras.layers.Layer):
             return self.output_range.fake_quant(x, grid, learn), grid
         if multiplier is not None:
             right_shift = fake_quant.right_shift(multiplier / grid[2])
+        # The range ends no later than the activation. Integer ops fuse no ceiling but 6, and not
+        # all of them that one; what is spelled out the converter leaves in float.
+        if self.phase.quantize_activations and activation_names.is_relu(activation):
+            activation = "relu" if self.fuses_relu else "linear"
         return self.requantize(
             fake_quant.activate(x, activation), grid, training, right_shift
         ), grid
@@ -124,6 +132,30 @@ class QuantizedLayer(tf_keras.layers.Layer):
             num_bits = self.output_spec.num_bits
             return fake_quant.fake_quant_activation(x, grid, "linear", num_bits)
         return fake_quant.fake_quant_reference(x, grid, right_shift)
+
+    def average_codes(
+        self,
+        average: Callable[[tf.Tensor], tf.Tensor],
+        x: tf.Tensor,
+        grid: tf.Tensor,
+        training: bool,
+    ) -> tf.Tensor:
+        """Returns averages of values `x` on their own grid.
+
+        The kernels average int8 codes, zero point included, and round ties away from code 0.
+
+        Args:
+          average: The float function, linear, of constants the constant.
+          x: float32, on the grid.
+          grid: float32[3].
+          training: Whether this is a training call.
+        """
+        if training or self.phase.rounding == "single" or not self.phase.quantize_activations:
+            return self.requantize(average(x), grid, training)
+        origin = grid[0] + 128.0 * grid[2]
+        mean = average(tf.round((x - origin) / grid[2]))
+        code = tf.sign(mean) * tf.floor(tf.abs(mean) + 0.5)
+        return code * grid[2] + origin
 
     def get_config(self) -> dict:
         """Returns what from_config needs, phase included."""

@@ -29,12 +29,18 @@ _MIN_FACTOR = 1e-8  # Below this, w * c / c is noise.
 
 @dataclasses.dataclass(frozen=True)
 class BatchNormSpec:
-    """The hyperparameters of the folded tf_keras BatchNormalization."""
+    """The hyperparameters of the folded tf_keras BatchNormalization.
+
+    Attributes:
+      momentum, epsilon, center, scale: As of the Keras layer.
+      trainable: False where it always normalizes by its moving statistics.
+    """
 
     momentum: float
     epsilon: float
     center: bool
     scale: bool
+    trainable: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +50,14 @@ class WeightSpec:
     Attributes:
       num_bits: Bits of a code.
       per_channel: One range per output channel, else one for all.
+      trainable: Whether kernel and bias train.
       learner: One of ranges.WEIGHT_LEARNERS.
       quant_noise: Share of the weights that a training step rounds; see quant_noise.py.
     """
 
     num_bits: int
     per_channel: bool
+    trainable: bool = True
     learner: str = "max"
     quant_noise: float = 1.0
 
@@ -103,10 +111,17 @@ class FoldedLayer(QuantizedLayer):
         """Returns the kernel reshaped so that its last axis is the output channels."""
         return kernel
 
+    def from_channels_last(self, weights: tf.Tensor) -> tf.Tensor:
+        """Undoes `channels_last`."""
+        return tf.reshape(weights, self.kernel.shape)
+
     def build(self, input_shape) -> None:
         kernel_shape = self.kernel_shape(tuple(input_shape))
         self.kernel = self.add_weight(
-            name="kernel", shape=kernel_shape, regularizer=self.kernel_regularizer
+            name="kernel",
+            shape=kernel_shape,
+            regularizer=self.kernel_regularizer,
+            trainable=self.weight_spec.trainable,
         )
         channels = self._channels(kernel_shape)
         for part in (self.weight_range, self.quant_noise):
@@ -118,24 +133,26 @@ class FoldedLayer(QuantizedLayer):
                 name=name, shape=(channels,), trainable=trainable, initializer=initializer
             )
 
-        self.bias = vector("bias", True) if self.use_bias else None
+        self.bias = vector("bias", self.weight_spec.trainable) if self.use_bias else None
         norm = self.batch_norm
         if norm is not None:
-            self.gamma = vector("gamma", True, "ones") if norm.scale else tf.ones([channels])
-            self.beta = vector("beta", True) if norm.center else tf.zeros([channels])
+            trains = norm.trainable
+            self.gamma = vector("gamma", trains, "ones") if norm.scale else tf.ones([channels])
+            self.beta = vector("beta", trains) if norm.center else tf.zeros([channels])
             self.moving_mean = vector("moving_mean", False)
             self.moving_variance = vector("moving_variance", False, "ones")
         super().build(input_shape)
 
     def call(self, x, input_grid=None, training=False):
         input_scale = None if input_grid is None else input_grid[2]
+        norm = self.batch_norm
         use_batch_statistics = (
-            training and self.batch_norm is not None and not self.phase.freeze_batch_norm
+            training and norm is not None and norm.trainable and not self.phase.freeze_batch_norm
         )
         if use_batch_statistics:
             return self.finish(self._normalized_by_batch(x, input_scale), training)
         weights, bias, accumulator_scale = self._folded(input_scale, training)
-        y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape)) + bias
+        y = self.kernel_op(x, self.from_channels_last(weights)) + bias
         return self.finish(y, training, multiplier=accumulator_scale)
 
     def folded_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -169,7 +186,7 @@ class FoldedLayer(QuantizedLayer):
         rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
-        y = self.kernel_op(x, tf.reshape(rounded, self.kernel.shape))
+        y = self.kernel_op(x, self.from_channels_last(rounded))
         y, mean, variance = self._fused_batch_norm(y)
         # A channel whose codes are all 0 measures variance 0; letting that into the moving
         # statistics would blow up its folding factor.

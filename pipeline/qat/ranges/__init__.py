@@ -1,6 +1,6 @@
 """Who decides the range of a tensor: one learner a file, behind RangeLearner and WeightRange."""
 
-from pipeline.qat import fake_quant
+from pipeline.qat import activation_names
 from pipeline.qat.ranges.base import RangeLearner
 from pipeline.qat.ranges.ema import EmaRange
 from pipeline.qat.ranges.lsq import LsqRange
@@ -10,7 +10,7 @@ from pipeline.qat.ranges.pact import PactRange
 from pipeline.qat.ranges.percentile import PercentileRange
 from pipeline.qat.ranges.weights import WeightRange
 
-# name: (learner behind a ReLU or ReLU6, learner of every other output). An offset has nothing to
+# name: (learner behind a ReLU, learner of every other output). An offset has nothing to
 # learn where the range starts at 0; PACT is a parameter of the ReLU, so without one it is EMA.
 _ACTIVATIONS: dict[str, tuple[type[RangeLearner], type[RangeLearner]]] = {
     "ema": (EmaRange, EmaRange),
@@ -33,7 +33,7 @@ def learner_for_activation(
     Args:
       learner: One of LEARNERS.
       decay: Smoothing of what is averaged over batches.
-      activation: One of fake_quant.ACTIVATIONS.
+      activation: "linear", or a ReLU's name in activation_names.py.
       num_bits: Bits of a code.
       name: Of the layer that is returned.
 
@@ -43,7 +43,7 @@ def learner_for_activation(
     if learner not in _ACTIVATIONS:
         raise ValueError(f"needed a range learner of {', '.join(LEARNERS)}, got {learner!r}")
     behind_relu, other = _ACTIVATIONS[learner]
-    kind = behind_relu if activation in fake_quant.RELU_BOUNDS else other
+    kind = behind_relu if activation_names.is_relu(activation) else other
     return kind(decay, activation, num_bits, name=name)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import activation_names, fake_quant
 
 _MIN_LEARNED = 1e-9  # A range or step that is learned stays positive.
 _REACH = 16.0  # By this factor at most the gradient may move it from where calibration put it.
@@ -43,7 +43,8 @@ class RangeLearner(tf_keras.layers.Layer):
 
         Args:
           decay: Smoothing of what is averaged over batches.
-          activation: One of fake_quant.ACTIVATIONS, of the layer that makes the tensor.
+          activation: Of the layer that makes the tensor: "linear", or a ReLU as activation_names.py
+            calls it.
           num_bits: Bits of a code.
           **kwargs: Of tf_keras.layers.Layer.
         """
@@ -55,12 +56,13 @@ class RangeLearner(tf_keras.layers.Layer):
     @property
     def is_relu(self) -> bool:
         """Whether the clamp to a range from 0 to at most `bound` is the activation function."""
-        return self.activation in fake_quant.RELU_BOUNDS
+        return activation_names.is_relu(self.activation)
 
     @property
     def bound(self) -> float:
         """Upper bound of the activation function, or infinity."""
-        return fake_quant.RELU_BOUNDS.get(self.activation, math.inf)
+        ceiling = activation_names.ceiling(self.activation)
+        return math.inf if ceiling is None else ceiling
 
     def build(self, input_shape) -> None:
         self.decay_power = self.scalar("decay_power", initializer="ones")

@@ -1,10 +1,12 @@
 """What every range learner owes the integer graph, and the phases of training."""
 
+import math
+
 import numpy as np
 import pytest
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import activation_names, fake_quant
 from pipeline.qat.ranges import (
     LEARNERS,
     LsqRange,
@@ -15,7 +17,7 @@ from pipeline.qat.ranges import (
 )
 
 _BITS = [2, 5, 8]
-_ACTIVATIONS = ["linear", "relu", "relu6"]
+_ACTIVATIONS = ["linear", "relu", "relu6", "relu1"]
 _FOLLOW_THE_LOSS = ["lsq", "lsq_plus", "pact"]
 
 
@@ -38,7 +40,7 @@ def _assert_integer_grid(grid, activation, num_bits):
     assert maximum - minimum == pytest.approx((2**num_bits - 1) * scale, rel=1e-5)
     if activation != "linear":
         assert minimum == 0.0
-        assert maximum <= fake_quant.RELU_BOUNDS[activation] * (1 + 1e-6)
+        assert maximum <= (activation_names.ceiling(activation) or math.inf) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
