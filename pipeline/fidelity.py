@@ -12,12 +12,13 @@ import dataclasses
 
 import numpy as np
 
-from pipeline import flatbuffer, qat, tensor_names
+from pipeline import clamping, flatbuffer, qat, tensor_names
 from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import layers as qat_layers
+from pipeline.quant_params import QUANTIZED_LIMITS
 
 # The op that a layer becomes. The converter may fuse a ReLU that stands alone into any op.
 _OPS = {
@@ -134,7 +135,7 @@ def compare(model: bytes, qat_model: tf_keras.Model, codes: np.ndarray) -> Fidel
         results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
     qat.set_phase(qat_model, reference)
     matches = tuple(
-        _match(op, layer.name, values[op.outputs[0]], twice, once)
+        _match(op, layer.name, values[_result(graph, op).index], twice, once)
         for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
     )
     argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
@@ -170,8 +171,18 @@ def _layer_codes(
     operands = [graph.tensors[index] for index in op.inputs if index in values]
     reals = [_real(tensor, values[tensor.index]) for tensor in operands]
     single = len(reals) == 1
-    result = layer(reals[0], input_grid=_grid(operands[0])) if single else layer(reals)
-    return _codes(graph.tensors[op.outputs[0]], result[0].numpy())
+    grid = _grid(operands[0], layer.output_spec.num_bits)
+    result = layer(reals[0], input_grid=grid) if single else layer(reals)
+    return _codes(_result(graph, op), result[0].numpy())
+
+
+def _result(graph: Subgraph, op: Operator) -> Tensor:
+    """Returns the output of a layer's op, behind the MAXIMUM that keeps it in its codes, if any."""
+    readers = [reader for reader in graph.operators if op.outputs[0] in reader.inputs]
+    behind = [reader for reader in readers if reader.op == "MAXIMUM"]
+    if len(readers) == len(behind) == 1 and _layer_name(graph, behind[0]) == _layer_name(graph, op):
+        return graph.tensors[behind[0].outputs[0]]
+    return graph.tensors[op.outputs[0]]
 
 
 def _match(
@@ -211,7 +222,13 @@ def _codes(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
     return np.rint(reals / scale).astype(np.int64) + zero_point
 
 
-def _grid(tensor: Tensor) -> np.ndarray:
+def _grid(tensor: Tensor, num_bits: int) -> np.ndarray:
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.per_tensor
-    return np.array([(-128 - zero_point) * scale, (127 - zero_point) * scale, scale], np.float32)
+    lowest, highest = (
+        clamping.lowest_code(tensor.dtype, num_bits),
+        QUANTIZED_LIMITS[tensor.dtype][1],
+    )
+    return np.array(
+        [(lowest - zero_point) * scale, (highest - zero_point) * scale, scale], np.float32
+    )

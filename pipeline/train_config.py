@@ -18,6 +18,8 @@ _QAT = frozenset(
         "qat_epochs",
         "qat_learning_rate",
         "scheme",
+        "weight_bits",
+        "activation_bits",
         "ema_decay",
         "quant_delay",
         "freeze_bn_step",
@@ -48,6 +50,8 @@ class TrainConfig:
       qat_epochs: Passes over the data with fake quantization; may be 0.
       qat_learning_rate: Peak, after the warm-up.
       scheme: Key of quant_params.SCHEMES.
+      weight_bits: Bits of a weight, 2 to 8; None for the scheme's.
+      activation_bits: Bits of an activation, 4 to 8; None for the scheme's.
       ema_decay: Smoothing of activation ranges, per step.
       quant_delay: First QAT step that rounds activations (Jacob et al. 2018, section 3.1).
       freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
@@ -73,6 +77,8 @@ class TrainConfig:
     qat_epochs: int = 2
     qat_learning_rate: float = 0.01
     scheme: str = "int8_per_channel"
+    weight_bits: int | None = None
+    activation_bits: int | None = None
     ema_decay: float = 0.99
     quant_delay: int = 0
     freeze_bn_step: int | None = None

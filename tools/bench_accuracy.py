@@ -38,7 +38,9 @@ _QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 1, "Epochs of the QAT phase.", 
 _NET = flags.DEFINE_multi_enum(
     "net", ["resnet_cifar", "mobilenet_v1"], ["resnet_cifar", "mobilenet_v1"], "Networks."
 )
-_SCHEME = flags.DEFINE_multi_enum("scheme", list(SCHEMES), list(SCHEMES), "Schemes.")
+_SCHEME = flags.DEFINE_multi_enum(
+    *("scheme", ["int8_per_channel", "int8_per_tensor"], list(SCHEMES)), "Schemes."
+)
 _NUM_JOBS = flags.DEFINE_integer("num_jobs", 2, "Trainings at a time.", 1)
 _NUM_VERIFIED = flags.DEFINE_integer("num_verified", 64, "Pictures whose tensors are compared.", 1)
 

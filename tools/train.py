@@ -70,6 +70,8 @@ _CONFIG_FLAGS = (
     _integer("qat_epochs", "Passes over the data with fake quantization.", 0),
     _float("qat_learning_rate", "Peak of the QAT phase.", 0.0),
     flags.DEFINE_enum("scheme", _DEFAULTS["scheme"], list(SCHEMES), "Quantization scheme."),
+    _integer("weight_bits", "Bits of a weight, 2 to 8; default: the scheme's.", 2),
+    _integer("activation_bits", "Bits of an activation, 4 to 8; default: the scheme's.", 4),
     _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
     _integer("quant_delay", "First QAT step that rounds activations.", 0),
     _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
@@ -93,6 +95,7 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
     """Returns the run, as run.json now says it, and its data; nothing is written on an error."""
     begun = _open_begun(path)
     config = _config(begun)
+    SCHEMES[config.scheme].with_bits(config.weight_bits, config.activation_bits)
     train.make_repeatable(config.num_threads)
     spec = begun.input_spec if begun else _input_spec(config)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
@@ -169,7 +172,8 @@ def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
 
     def quantize(float_model: tf_keras.Model) -> tf_keras.Model:
         annotated = qat.annotate_model(float_model)
-        return qat.apply(annotated, SCHEMES[config.scheme], spec.params, config.ema_decay)
+        scheme = SCHEMES[config.scheme].with_bits(config.weight_bits, config.activation_bits)
+        return qat.apply(annotated, scheme, spec.params, config.ema_decay)
 
     return train.Stages(
         build=functools.partial(
@@ -196,13 +200,20 @@ def _print(run: RunDir, result: train.TrainResult) -> None:
     if result.qat_accuracy is not None:
         table.add_row("fake-quant, calibrated", f"{result.calibrated_accuracy:.2%}", "0", "")
         table.add_row(
-            f"fake-quant, {config.scheme}",
+            f"fake-quant, {_scheme_name(config)}",
             f"{result.qat_accuracy:.2%}",
             str(config.qat_epochs),
             f"{result.qat_seconds:.0f}",
         )
     Console(highlight=False).print(table)
     print(f"models, history and report: {run.path}")
+
+
+def _scheme_name(config: TrainConfig) -> str:
+    scheme = SCHEMES[config.scheme].with_bits(config.weight_bits, config.activation_bits)
+    if scheme == SCHEMES[config.scheme]:
+        return scheme.name
+    return f"{scheme.name}, W{scheme.weight_bits}A{scheme.activation_bits}"
 
 
 def entry() -> None:

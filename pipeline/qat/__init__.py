@@ -10,12 +10,13 @@ qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 from pipeline.qat.annotation import annotate_layer, annotate_model
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
-from pipeline.qat.layers import QuantizedLayer
+from pipeline.qat.layers import FoldedLayer, QuantizedLayer
 from pipeline.qat.phase import CALIBRATION, EXPORT, Phase
 
 __all__ = [
     "CALIBRATION",
     "EXPORT",
+    "FoldedLayer",
     "Phase",
     "QuantizedLayer",
     "annotate_layer",

@@ -109,7 +109,7 @@ class _Rebuild:
         quantized = layers.QuantizedInput(
             scale,
             zero_point,
-            output=layers.ActivationSpec(num_bits=self._scheme.activation_bits, quantize=False),
+            output=layers.ActivationSpec(quantize=False, storage=self._scheme.storage),
             name=f"{layer.name}_quantized",
         )
         self._store(call, quantized(tensor))
@@ -128,7 +128,7 @@ class _Rebuild:
         if activation == "softmax":
             logits = self._values[last.outputs[0]]
             softmax = layers.QuantizedSoftmax(
-                output=dataclasses.replace(output, quantize=False), name=f"{layer.name}_softmax"
+                output=from_keras.fixed(output), name=f"{layer.name}_softmax"
             )
             self._store(last, softmax(logits.tensor, **_grid_argument(logits)))
 
@@ -196,6 +196,7 @@ class _Rebuild:
             quantize=last.outputs[0] in self._outputs or not only_concatenated,
             num_bits=self._scheme.activation_bits,
             ema_decay=self._ema_decay,
+            storage=self._scheme.storage,
         )
 
     def _absorb(self, call, wanted):

@@ -20,6 +20,7 @@ ACTIVATIONS = ("linear", "relu", "relu6")
 
 _MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
 _MIN_WEIGHT = 1e-9  # Likewise for weights.
+_SYMMETRIC_BITS = 16  # Activations that are stored in int16.
 _FLOAT32_BITS = 24  # Finer steps than its significand's change nothing.
 _MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the other half.
 
@@ -27,13 +28,17 @@ _MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the 
 def nudge(minimum: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
     """Returns the grid of a range, moved so that 0.0 is exactly a code.
 
-    Jacob et al. 2018, section 3.2.
+    Jacob et al. 2018, section 3.2. Of 16 bits, the grid is symmetric: 0.0 is code 0, as TFLite's
+    int16 kernels need it.
 
     Args:
       minimum: float32 scalar, at most 0.
       maximum: float32 scalar, at least 0.
       num_bits: Bits of a code.
     """
+    if num_bits == _SYMMETRIC_BITS:
+        scale = tf.maximum(tf.maximum(maximum, -minimum), _MIN_WIDTH) / 32767.0
+        return tf.stack([-32768.0 * scale, 32767.0 * scale, scale])
     steps = 2.0**num_bits - 1.0
     scale = tf.maximum(maximum - minimum, _MIN_WIDTH) / steps
     zero_point = tf.floor(-minimum / scale + 0.5)

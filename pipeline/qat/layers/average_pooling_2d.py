@@ -2,6 +2,7 @@
 
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat.layers.base import QuantizedLayer
+from pipeline.quant_params import QUANTIZED_LIMITS
 
 
 @tf_keras.utils.register_keras_serializable("intonly")
@@ -17,10 +18,11 @@ class QuantizedAveragePooling2D(QuantizedLayer):
     def call(self, x, input_grid=None, training=False):
         if input_grid is None:
             return self._pool(x)
-        if training or self.phase.rounding == "single" or not self.phase.quantize_activations:
+        if training or self.phase.rounding != "reference" or not self.phase.quantize_activations:
             return self.requantize(self._pool(x), input_grid, training), input_grid
-        # The kernel averages int8 codes, zero point included, and rounds ties away from code 0.
-        origin = input_grid[0] + 128.0 * input_grid[2]
+        # The kernel averages codes, zero point included, and rounds ties away from code 0.
+        highest = QUANTIZED_LIMITS[self.output_spec.storage][1]
+        origin = input_grid[1] - float(highest) * input_grid[2]
         mean = self._pool(tf.round((x - origin) / input_grid[2]))
         code = tf.sign(mean) * tf.floor(tf.abs(mean) + 0.5)
         return code * input_grid[2] + origin, input_grid

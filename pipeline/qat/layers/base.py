@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import container, fake_quant
 from pipeline.qat.ema_range import EmaRange
 from pipeline.qat.phase import Phase
+from pipeline.quant_params import Storage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +20,14 @@ class ActivationSpec:
         concatenation, which gives all its inputs one range.
       num_bits: Bits of a code.
       ema_decay: Smoothing of the range's moving average.
+      storage: Type of the codes; fewer bits than it has use its upper end.
     """
 
     activation: str = "linear"
     quantize: bool = True
     num_bits: int = 8
     ema_decay: float = 0.99
+    storage: Storage = "int8"
 
 
 class QuantizedLayer(tf_keras.layers.Layer):
@@ -114,8 +117,10 @@ class QuantizedLayer(tf_keras.layers.Layer):
         """Returns activated values `x` (float32, any shape) on a given grid, as the phase says."""
         if not self.phase.quantize_activations:
             return x
+        num_bits = self.output_spec.num_bits
+        if self.phase.rounding == "container" and not training:
+            return container.activation(x, grid, num_bits)
         if training or self.phase.rounding == "single":
-            num_bits = self.output_spec.num_bits
             return fake_quant.fake_quant_activation(x, grid, "linear", num_bits)
         return fake_quant.fake_quant_reference(x, grid, right_shift)
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import asymmetric_weights, container, fake_quant
 from pipeline.qat.layers.base import QuantizedLayer
 
 _MIN_FACTOR = 1e-8  # Below this, w * c / c is noise.
@@ -40,6 +40,7 @@ class WeightSpec:
 
     num_bits: int
     per_channel: bool
+    symmetric: bool = True
 
     @property
     def levels(self) -> int:
@@ -127,11 +128,10 @@ class FoldedLayer(QuantizedLayer):
 
     def _folded(self, input_scale):
         weights, bias = self.folded_weights()
-        maximum = self._weight_maximum(weights, bias, input_scale)
-        weights = fake_quant.fake_quant_weights(weights, maximum, self.weight_spec.num_bits)
+        weights, weight_scale = self._rounded(weights, bias, input_scale)
         if input_scale is None:
             return weights, bias, None
-        accumulator_scale = input_scale * maximum / float(self.weight_spec.levels)
+        accumulator_scale = input_scale * weight_scale
         bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
         return weights, bias, accumulator_scale if self.requantizes_twice else None
 
@@ -139,8 +139,7 @@ class FoldedLayer(QuantizedLayer):
         weights = self.channels_last(tf.convert_to_tensor(self.kernel))
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
         folded, bias = self.folded_weights()
-        maximum = self._weight_maximum(folded, bias, input_scale)
-        rounded = fake_quant.fake_quant_weights(folded, maximum, self.weight_spec.num_bits)
+        rounded, _ = self._rounded(folded, bias, input_scale)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
         weights = weights + tf.stop_gradient(rounded - weights)
@@ -167,6 +166,20 @@ class FoldedLayer(QuantizedLayer):
     def _update_moving(self, moving, batch, alive) -> None:
         rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
+
+    def _rounded(self, weights, bias, input_scale):
+        """Returns folded weights on their grid, and its scale: scalar or one per channel."""
+        spec, exported = self.weight_spec, self.phase.rounding == "container"
+        if not spec.symmetric:
+            low, high, scale = asymmetric_weights.grid(weights, bias, input_scale, spec.num_bits)
+            if exported:
+                return container.asymmetric_weights(weights, low, scale), scale
+            return asymmetric_weights.fake_quant(weights, low, high, spec.num_bits), scale
+        maximum = self._weight_maximum(weights, bias, input_scale)
+        scale = maximum / float(spec.levels)
+        if exported:
+            return container.symmetric_weights(weights, maximum, spec.levels), scale
+        return fake_quant.fake_quant_weights(weights, maximum, spec.num_bits), scale
 
     def _weight_maximum(self, weights, bias, input_scale):
         return tf.stop_gradient(
