@@ -91,8 +91,8 @@ def _edge_type(model: tf_keras.Model, inference_io: IoType | None) -> IoType:
 def _stored(graph: Graph, model: tf_keras.Model) -> Graph:
     """Returns the converter's int8 graph in the types that the model's scheme says."""
     layers = qat.quantized_layers(model)
-    bits = {layer.name: layer.output_spec.num_bits for layer in layers}
-    graph = clamping.clamp(graph, {name: count for name, count in bits.items() if count < 8})
+    bits = {name: count for name, count in _learned_bits(model).items() if count < 8}
+    graph = clamping.clamp(graph, bits)
     folded = [layer for layer in layers if isinstance(layer, qat.FoldedLayer)]
     match storage(model):
         case "int8":
@@ -121,8 +121,17 @@ def forms(content: bytes, model: tf_keras.Model) -> tuple[TensorForm, ...]:
             for layer in layers
             if isinstance(layer, qat.FoldedLayer)
         },
-        activation_bits={layer.name: layer.output_spec.num_bits for layer in layers},
+        activation_bits=_learned_bits(model),
     )
+
+
+def _learned_bits(model: tf_keras.Model) -> dict[str, int]:
+    """Returns the bits of activations by layer; of those with a range of their own, no other."""
+    return {
+        layer.name: layer.output_spec.num_bits
+        for layer in qat.quantized_layers(model)
+        if layer.output_range is not None
+    }
 
 
 def convert_float(model: tf_keras.Model) -> bytes:

@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline import clamping, flatbuffer, qat, tensor_names
+from pipeline import flatbuffer, qat, tensor_names
 from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
@@ -171,8 +171,7 @@ def _layer_codes(
     operands = [graph.tensors[index] for index in op.inputs if index in values]
     reals = [_real(tensor, values[tensor.index]) for tensor in operands]
     single = len(reals) == 1
-    grid = _grid(operands[0], layer.output_spec.num_bits)
-    result = layer(reals[0], input_grid=grid) if single else layer(reals)
+    result = layer(reals[0], input_grid=_grid(operands[0])) if single else layer(reals)
     return _codes(_result(graph, op), result[0].numpy())
 
 
@@ -222,13 +221,8 @@ def _codes(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
     return np.rint(reals / scale).astype(np.int64) + zero_point
 
 
-def _grid(tensor: Tensor, num_bits: int) -> np.ndarray:
+def _grid(tensor: Tensor) -> np.ndarray:
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.per_tensor
-    lowest, highest = (
-        clamping.lowest_code(tensor.dtype, num_bits),
-        QUANTIZED_LIMITS[tensor.dtype][1],
-    )
-    return np.array(
-        [(lowest - zero_point) * scale, (highest - zero_point) * scale, scale], np.float32
-    )
+    low, high = QUANTIZED_LIMITS[tensor.dtype]
+    return np.array([(low - zero_point) * scale, (high - zero_point) * scale, scale], np.float32)

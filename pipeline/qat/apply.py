@@ -128,7 +128,7 @@ class _Rebuild:
         if activation == "softmax":
             logits = self._values[last.outputs[0]]
             softmax = layers.QuantizedSoftmax(
-                output=from_keras.fixed(output), name=f"{layer.name}_softmax"
+                output=dataclasses.replace(output, quantize=False), name=f"{layer.name}_softmax"
             )
             self._store(last, softmax(logits.tensor, **_grid_argument(logits)))
 

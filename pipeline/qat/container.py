@@ -13,27 +13,30 @@ that back.
 """
 
 from pipeline.legacy_keras import tf
+from pipeline.quant_params import Storage
 
 _BITS = 8
 _STEPS = 255.0
 _NARROW_STEPS = 254.0  # Weights leave out the lowest code.
-_INT16_BITS = 16
+_INT16_STEPS_IN_ONE = 256.0
 
 
-def activation(x: tf.Tensor, grid: tf.Tensor, num_bits: int) -> tf.Tensor:
+def activation(x: tf.Tensor, grid: tf.Tensor, storage: Storage) -> tf.Tensor:
     """Returns `x` (float32, any shape, activated) fake-quantized in the container of its grid.
 
     Args:
       x: After the activation function.
-      grid: float32[3], the output's, of `num_bits`.
-      num_bits: 4 to 8, or 16.
+      grid: float32[3], the output's, of 4 to 8 bits, or of 16 where they are stored in int16.
+      storage: Type of the codes.
     """
     minimum, maximum, scale = grid[0], grid[1], grid[2]
-    if num_bits == _INT16_BITS:
-        scale = scale * 2.0 ** (_INT16_BITS - _BITS)
+    if storage == "int16":
+        scale = scale * _INT16_STEPS_IN_ONE
         minimum, maximum = -128.0 * scale, 127.0 * scale
-    elif num_bits < _BITS:
-        minimum = maximum - _STEPS * scale
+    else:
+        # All 8 bits stay as they are: what keeps its input's grid must get it to the last bit.
+        has_all = maximum - minimum > (_STEPS - 1.0) * scale
+        minimum = tf.where(has_all, minimum, maximum - _STEPS * scale)
     return tf.quantization.fake_quant_with_min_max_vars(x, minimum, maximum, _BITS)
 
 

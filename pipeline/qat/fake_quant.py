@@ -60,7 +60,7 @@ def fake_quant_activation(
     """Applies activation and quantizer in one pass; rounds once, ties up.
 
     For "relu" and "relu6" the range starts at 0 and ends at or below the activation's own bound, so
-    that clamping to the range is the activation function.
+    that clamping to the range is the activation function; symmetric ranges (16 bits) need it.
 
     Args:
       x: float32, any shape; before the activation function.
@@ -71,7 +71,8 @@ def fake_quant_activation(
 
     @_custom_gradient
     def straight_through(x: tf.Tensor) -> Any:
-        y = tf.quantization.fake_quant_with_min_max_vars(x, grid[0], grid[1], num_bits)
+        y = activate(x, activation) if num_bits == _SYMMETRIC_BITS else x
+        y = tf.quantization.fake_quant_with_min_max_vars(y, grid[0], grid[1], num_bits)
 
         def gradient(dy: tf.Tensor) -> tf.Tensor:
             if activation == "relu":
@@ -81,6 +82,22 @@ def fake_quant_activation(
             return dy
 
         return y, gradient
+
+    return straight_through(x)
+
+
+def fake_quant_on_grid(x: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
+    """Rounds `x` (float32, any shape) to a grid of any number of bits; once, ties up.
+
+    The gradient is the identity. For grids that a layer keeps or has by nature; those that it
+    learned have their number of bits and TensorFlow's fused op, `fake_quant_activation`.
+    """
+
+    @_custom_gradient
+    def straight_through(x: tf.Tensor) -> Any:
+        minimum, maximum, scale = grid[0], grid[1], grid[2]
+        steps = tf.floor((tf.clip_by_value(x, minimum, maximum) - minimum) / scale + 0.5)
+        return steps * scale + minimum, lambda dy: dy
 
     return straight_through(x)
 
@@ -117,6 +134,20 @@ def right_shift(multiplier: tf.Tensor) -> tf.Tensor:
     """
     exponent = tf.bitwise.right_shift(tf.bitcast(multiplier, tf.int32), 23)
     return 126 - exponent
+
+
+def int16_multiplier_ratio(multiplier: tf.Tensor) -> tf.Tensor:
+    """Returns what the convolutions' int16 kernels multiply by, over what they should.
+
+    Where accumulators are int64, the multiplier's significand is cut to 15 bits
+    (MultiplyByQuantizedMultiplier(int64_t, ...) of tensorflow/lite/kernels/internal/common.cc).
+
+    Args:
+      multiplier: float32, any shape; positive.
+    """
+    to_one = tf.bitcast(tf.bitwise.left_shift(127 + right_shift(multiplier), 23), tf.float32)
+    significand = multiplier * to_one * 2.0**15  # In [2**14, 2**15).
+    return tf.minimum(tf.floor(significand + 0.5), 2.0**15 - 1.0) / significand
 
 
 def weight_maximum(

@@ -77,12 +77,6 @@ def _without_range(output: layers.ActivationSpec) -> layers.ActivationSpec:
     return dataclasses.replace(output, quantize=False)
 
 
-def fixed(output: layers.ActivationSpec) -> layers.ActivationSpec:
-    """Returns the output of a kernel with a fixed range: all bits of its storage, none learned."""
-    num_bits = 16 if output.storage == "int16" else 8
-    return dataclasses.replace(_without_range(output), num_bits=num_bits)
-
-
 def _average_pooling_2d(
     layer: _keras.AveragePooling2D, output: layers.ActivationSpec, **common
 ) -> layers.QuantizedLayer:
@@ -111,7 +105,7 @@ def _softmax(layer: _keras.Layer, output: layers.ActivationSpec, **common) -> la
             f"layer {layer.name!r}: needed Softmax over the last axis, as the integer op computes "
             f"it, got axis {layer.axis}; permute its input"
         )
-    return layers.QuantizedSoftmax(output=fixed(output), **common)
+    return layers.QuantizedSoftmax(output=_without_range(output), **common)
 
 
 def quantized(

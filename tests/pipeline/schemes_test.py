@@ -122,10 +122,11 @@ def test_forms_are_told(converted):
     forms = convert.forms(model, twin)
     assert {form.form for form in forms if form.role == "weights"} == {case.weights}
     whole = {"uint8": "uint8", "int16": "int16"}.get(case.quant_scheme.storage, "int8")
-    edges = ("pad", "classes_softmax")  # The input's grid, and a fixed one.
+    # The input's grid, a fixed one, and those that share the one of what follows.
+    whole_layers = ("pad", "classes_softmax", "left", "right")
     for form in forms:
         if form.role == "activation":
-            assert form.form == (whole if form.layer in edges else case.activation), form
+            assert form.form == (whole if form.layer in whole_layers else case.activation), form
 
 
 def test_no_value_leaves_its_codes(converted):

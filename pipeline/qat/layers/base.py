@@ -101,7 +101,10 @@ class QuantizedLayer(tf_keras.layers.Layer):
         if training and self.phase.quantize_activations:
             num_bits = self.output_spec.num_bits
             return fake_quant.fake_quant_activation(x, grid, activation, num_bits), grid
-        if multiplier is not None:
+        if multiplier is not None and self.output_spec.storage == "int16":
+            if self.phase.rounding == "reference":
+                x = x * fake_quant.int16_multiplier_ratio(multiplier / grid[2])
+        elif multiplier is not None:
             right_shift = fake_quant.right_shift(multiplier / grid[2])
         return self.requantize(
             fake_quant.activate(x, activation), grid, training, right_shift
@@ -117,11 +120,10 @@ class QuantizedLayer(tf_keras.layers.Layer):
         """Returns activated values `x` (float32, any shape) on a given grid, as the phase says."""
         if not self.phase.quantize_activations:
             return x
-        num_bits = self.output_spec.num_bits
-        if self.phase.rounding == "container" and not training:
-            return container.activation(x, grid, num_bits)
         if training or self.phase.rounding == "single":
-            return fake_quant.fake_quant_activation(x, grid, "linear", num_bits)
+            return fake_quant.fake_quant_on_grid(x, grid)
+        if self.phase.rounding == "container":
+            return container.activation(x, grid, self.output_spec.storage)
         return fake_quant.fake_quant_reference(x, grid, right_shift)
 
     def get_config(self) -> dict:

@@ -15,7 +15,7 @@ _GRIDS = {
 class QuantizedSoftmax(QuantizedLayer):
     """float32[..., classes] -> float32[..., classes] with scale 1/256, of int16 1/32768.
 
-    The kernel has no form for fewer bits: `output` has the bits of its storage.
+    The kernel has no form for fewer bits, whatever `output` says.
     """
 
     def call(self, x, input_grid=None, training=False):
@@ -23,5 +23,5 @@ class QuantizedSoftmax(QuantizedLayer):
         grid = tf.constant(_GRIDS[self.output_spec.storage])
         y = tf.nn.softmax(x)
         if self.phase.rounding == "container" and not training:
-            return container.activation(y, tf.constant(_GRIDS["int8"]), 8), grid
+            return container.activation(y, tf.constant(_GRIDS["int8"]), "int8"), grid
         return self.requantize(y, grid, training), grid
