@@ -11,38 +11,127 @@ import warnings
 from collections.abc import Generator
 from typing import Any, Literal
 
-from pipeline import certificate, flatbuffer, qat
+from pipeline import (
+    certificate,
+    clamping,
+    flatbuffer,
+    int4,
+    int16x8,
+    qat,
+    tensor_forms,
+    uint8,
+)
 from pipeline.certificate import Certificate
-from pipeline.errors import ModelError, NotIntegerOnlyError
+from pipeline.errors import ModelError, NotIntegerOnlyError, SchemeError
 from pipeline.graph import Graph
 from pipeline.legacy_keras import tf, tf_keras
+from pipeline.quant_params import Storage
+from pipeline.tensor_forms import TensorForm
 
 IoType = Literal["int8", "uint8"]
 
 
-def convert(model: tf_keras.Model, inference_io: IoType = "int8") -> bytes:
+def convert(model: tf_keras.Model, inference_io: IoType | None = None) -> bytes:
     """Converts a quantization-aware model; the batch size becomes 1.
 
     The same weights give the same bytes in every process: layers and inputs keep their own names,
     and what the converter stores besides the network is left out.
 
+    Activations are stored as the model's scheme says. Fewer than 8 bits use the upper end of the
+    type's codes; weights of at most 4 bits are packed as INT4 where an op has a kernel for it, and
+    else use fewer codes of 8 bits. `forms` tells which.
+
     Args:
       model: From `qat.apply` or `qat.load`; batch norm is folded by its moving statistics.
-      inference_io: Type of the model's inputs and outputs; "uint8" adds a QUANTIZE at each edge.
+      inference_io: Type of the model's inputs and outputs, by default that of its activations;
+        "uint8" adds a QUANTIZE at each edge of an int8 model.
 
     Raises:
       ModelError: TensorFlow's converter failed.
+      UnsupportedOpError: An op has no kernel for the type of the activations.
+      SchemeError: The scheme has no such `inference_io`, or layers are stored in several types.
       NotIntegerOnlyError: An op stayed in float; names op, tensor and Keras layer.
     """
+    edge_type = tf.dtypes.as_dtype(_edge_type(model, inference_io))
     converter = tf.lite.TFLiteConverter.from_keras_model(_export_twin(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(
-        inference_io
-    )
+    converter.inference_input_type = converter.inference_output_type = edge_type
     graph = _without_metadata(flatbuffer.read(_run(converter, model.name)))
-    graph = _in_order(graph, model)
+    graph = _stored(_in_order(graph, model), model)
     refuse_float(certificate.certify(graph), model.name)
     return flatbuffer.write(graph)
+
+
+def storage(model: tf_keras.Model) -> Storage:
+    """Returns the type that a quantization-aware model's activations are stored in.
+
+    Raises:
+      SchemeError: Its layers differ in it.
+    """
+    found: set[Storage] = {layer.output_spec.storage for layer in qat.quantized_layers(model)}
+    if len(found) > 1:
+        raise SchemeError(
+            f"model {model.name!r}: needed one type of activations, got {sorted(found)}; apply one "
+            "scheme to all layers"
+        )
+    return found.pop() if found else "int8"
+
+
+def _edge_type(model: tf_keras.Model, inference_io: IoType | None) -> IoType:
+    """Returns the inputs' and outputs' type to ask the converter for."""
+    stored = storage(model)
+    if inference_io not in (None, stored) and stored != "int8":
+        raise SchemeError(
+            f"model {model.name!r}: needed inputs and outputs of {stored}, as its activations, got "
+            f"{inference_io}; leave --inference_io out"
+        )
+    return (inference_io or "int8") if stored == "int8" else "int8"
+
+
+def _stored(graph: Graph, model: tf_keras.Model) -> Graph:
+    """Returns the converter's int8 graph in the types that the model's scheme says."""
+    layers = qat.quantized_layers(model)
+    bits = {name: count for name, count in _learned_bits(model).items() if count < 8}
+    graph = clamping.clamp(graph, bits)
+    folded = [layer for layer in layers if isinstance(layer, qat.FoldedLayer)]
+    match storage(model):
+        case "int8":
+            return int4.pack(
+                graph, [layer.name for layer in folded if layer.weight_spec.num_bits <= 4]
+            )
+        case "uint8":
+            return uint8.from_int8(graph)
+        case "int16":
+            biases = {layer.name: layer.folded_weights()[1].numpy() for layer in folded}
+            return int16x8.from_int8(graph, biases)
+
+
+def forms(content: bytes, model: tf_keras.Model) -> tuple[TensorForm, ...]:
+    """Returns in which form each tensor of a converted model is stored.
+
+    Args:
+      content: What `convert` returned.
+      model: What it was converted from.
+    """
+    layers = qat.quantized_layers(model)
+    return tensor_forms.describe(
+        flatbuffer.read(content),
+        weight_bits={
+            layer.name: layer.weight_spec.num_bits
+            for layer in layers
+            if isinstance(layer, qat.FoldedLayer)
+        },
+        activation_bits=_learned_bits(model),
+    )
+
+
+def _learned_bits(model: tf_keras.Model) -> dict[str, int]:
+    """Returns the bits of activations by layer; of those with a range of their own, no other."""
+    return {
+        layer.name: layer.output_spec.num_bits
+        for layer in qat.quantized_layers(model)
+        if layer.output_range is not None
+    }
 
 
 def convert_float(model: tf_keras.Model) -> bytes:

@@ -31,6 +31,10 @@ class ReportError(IntonlyError):
     """A report file is not JSON, of another kind or of another schema version."""
 
 
+class SchemeError(IntonlyError):
+    """A quantization scheme has no form for what was asked (a number of bits, an edge's type)."""
+
+
 class ModelError(IntonlyError):
     """A flatbuffer or Keras model cannot be used; names the tensor, op or layer."""
 

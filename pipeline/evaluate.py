@@ -48,6 +48,18 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray) -> Accuracy:
     return Accuracy(num_correct, len(labels), float(interval.low), float(interval.high))
 
 
+def recall(outputs: np.ndarray, labels: np.ndarray, count: int) -> Accuracy:
+    """Returns how often int labels[N] are among the `count` largest of outputs[N, classes].
+
+    Of equal outputs the first is the largest, as it is to argmax.
+    """
+    # Codes of uint8 have no negative.
+    signed = outputs.astype(np.float64)
+    order = np.argsort(-signed, axis=-1, kind="stable")[:, :count]
+    found = (order == np.asarray(labels)[:, np.newaxis]).any(axis=-1)
+    return accuracy(found.astype(np.int64), np.ones(len(labels), np.int64))
+
+
 def input_tensor(model: bytes) -> Tensor:
     """Returns the one input of a classifier.
 

@@ -19,6 +19,7 @@ from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import layers as qat_layers
+from pipeline.quant_params import QUANTIZED_LIMITS
 
 # The ops that a layer becomes. The converter may fuse a ReLU that keeps its input's grid into any.
 _OPS = {
@@ -155,7 +156,7 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
         results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
     qat.set_phase(qat_model, reference)
     matches = tuple(
-        _match(op, layer.name, values[op.outputs[0]], twice, once)
+        _match(op, layer.name, values[_result(graph, op).index], twice, once)
         for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
     )
     argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
@@ -205,7 +206,16 @@ def _layer_codes(
         result = layer(reals, input_grids=grids)
     else:
         result = layer(reals)
-    return _codes(graph.tensors[op.outputs[0]], result[0].numpy())
+    return _codes(_result(graph, op), result[0].numpy())
+
+
+def _result(graph: Subgraph, op: Operator) -> Tensor:
+    """Returns the output of a layer's op, behind the MAXIMUM that keeps it in its codes, if any."""
+    readers = [reader for reader in graph.operators if op.outputs[0] in reader.inputs]
+    behind = [reader for reader in readers if reader.op == "MAXIMUM"]
+    if len(readers) == len(behind) == 1:
+        return graph.tensors[behind[0].outputs[0]]
+    return graph.tensors[op.outputs[0]]
 
 
 def _match(
@@ -255,4 +265,5 @@ def _codes(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
 def _grid(tensor: Tensor) -> np.ndarray:
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.per_tensor
-    return np.array([(-128 - zero_point) * scale, (127 - zero_point) * scale, scale], np.float32)
+    low, high = QUANTIZED_LIMITS[tensor.dtype]
+    return np.array([(low - zero_point) * scale, (high - zero_point) * scale, scale], np.float32)

@@ -11,6 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline import errors
+
+# Types that activations are stored in.
+Storage = Literal["int8", "uint8", "int16"]
+
 # Storage types of quantized tensors, as the flatbuffer schema names them, in lower case.
 QUANTIZED_LIMITS: dict[str, tuple[int, int]] = {
     "int2": (-2, 1),
@@ -139,26 +144,62 @@ class QuantScheme:
 
     Attributes:
       name: What the user says, for example "int8_per_channel".
-      weight_bits: Bits of a weight; symmetric and narrow: 8 bits give [-127, 127].
+      weight_bits: Bits of a weight. Symmetric and narrow: 8 bits give [-127, 127]; with uint8
+        storage asymmetric and narrow, [1, 255].
       weight_granularity: One scale per output channel, or one per tensor.
-      activation_bits: Bits of an activation; asymmetric, per-tensor.
+      activation_bits: Bits of an activation; per-tensor, asymmetric but for int16's.
+      storage: Type that activations are stored in. Fewer bits than it has use the upper end of its
+        codes.
     """
 
     name: str
     weight_bits: int
     weight_granularity: Literal["per_channel", "per_tensor"]
     activation_bits: int
+    storage: Storage = "int8"
 
     @property
     def weight_max(self) -> int:
-        """Largest weight code; the smallest is its negative, so that -128 never occurs."""
+        """Largest symmetric weight code; the smallest is its negative: -128 never occurs."""
         return 2 ** (self.weight_bits - 1) - 1
 
+    @property
+    def symmetric_weights(self) -> bool:
+        """Whether weights have zero point 0; TFLite's uint8 kernels alone do without."""
+        return self.storage != "uint8"
+
+    def with_bits(self, weight_bits: int | None, activation_bits: int | None) -> "QuantScheme":
+        """Returns this scheme with other numbers of bits; None keeps the scheme's own.
+
+        Raises:
+          SchemeError: Weights of other than 2 to 8 bits, activations of other than 4 to 8, or of
+            other than 16 where they are stored in int16.
+        """
+        if weight_bits is not None and weight_bits not in WEIGHT_BITS:
+            raise errors.SchemeError(f"needed weights of 2 to 8 bits, got {weight_bits}")
+        allowed = (16,) if self.storage == "int16" else ACTIVATION_BITS
+        if activation_bits is not None and activation_bits not in allowed:
+            raise errors.SchemeError(
+                f"needed activations of {allowed[0]} to {allowed[-1]} bits with scheme "
+                f"{self.name}, got {activation_bits}"
+            )
+        return dataclasses.replace(
+            self,
+            weight_bits=weight_bits or self.weight_bits,
+            activation_bits=activation_bits or self.activation_bits,
+        )
+
+
+WEIGHT_BITS = range(2, 9)
+ACTIVATION_BITS = range(4, 9)
 
 SCHEMES: dict[str, QuantScheme] = {
     scheme.name: scheme
     for scheme in (
         QuantScheme("int8_per_channel", 8, "per_channel", 8),
         QuantScheme("int8_per_tensor", 8, "per_tensor", 8),
+        # Jacob et al. 2018: asymmetric weights too.
+        QuantScheme("uint8_asymmetric", 8, "per_tensor", 8, storage="uint8"),
+        QuantScheme("int16x8", 8, "per_channel", 16, storage="int16"),
     )
 }

@@ -23,6 +23,8 @@ _QAT = frozenset(
         "range_learner",
         "weight_learner",
         "quant_noise",
+        "weight_bits",
+        "activation_bits",
         "ema_decay",
         "quant_delay",
         "freeze_bn_step",
@@ -61,6 +63,8 @@ class TrainConfig:
       range_learner: Of activation ranges; one of qat.ranges.LEARNERS.
       weight_learner: Of weight ranges; one of qat.ranges.WEIGHT_LEARNERS.
       quant_noise: Share of the weights that a QAT step rounds (Fan et al. 2020); 1 for all.
+      weight_bits: Bits of a weight, 2 to 8; None for the scheme's.
+      activation_bits: Bits of an activation, 4 to 8; None for the scheme's.
       ema_decay: Smoothing of activation ranges, per step.
       quant_delay: First QAT step that rounds activations (Jacob et al. 2018, section 3.1).
       freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
@@ -95,6 +99,8 @@ class TrainConfig:
     range_learner: str = "ema"
     weight_learner: str = "max"
     quant_noise: float = 1.0
+    weight_bits: int | None = None
+    activation_bits: int | None = None
     ema_decay: float = 0.99
     quant_delay: int = 0
     freeze_bn_step: int | None = None

@@ -12,19 +12,16 @@ import concurrent.futures
 import dataclasses
 import os
 import pathlib
-import shutil
 import statistics
-import subprocess
-import sys
 
 import rich.box
 from absl import flags
 from rich.table import Table
 
 from pipeline import report
-from pipeline.errors import TrainingError
 from pipeline.quant_params import SCHEMES
 from tools import cli
+from tools.stages import Stages, in_folder
 
 _DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -38,12 +35,13 @@ _QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 1, "Epochs of the QAT phase.", 
 _NET = flags.DEFINE_multi_enum(
     "net", ["resnet_cifar", "mobilenet_v1"], ["resnet_cifar", "mobilenet_v1"], "Networks."
 )
-_SCHEME = flags.DEFINE_multi_enum("scheme", list(SCHEMES), list(SCHEMES), "Schemes.")
+_SCHEME = flags.DEFINE_multi_enum(
+    *("scheme", ["int8_per_channel", "int8_per_tensor"], list(SCHEMES)), "Schemes."
+)
 _NUM_JOBS = flags.DEFINE_integer("num_jobs", 2, "Trainings at a time.", 1)
 _NUM_VERIFIED = flags.DEFINE_integer("num_verified", 64, "Pictures whose tensors are compared.", 1)
 
 _MODEL_ARGS = {"resnet_cifar": "depth=8", "mobilenet_v1": "alpha=0.25"}
-_MAY_FIND_FAULT = ("certify", "verify")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,58 +67,47 @@ def main() -> None:
     folder = pathlib.Path(_OUTPUT_DIR.value)
     # Networks alternate, so that both jobs at a time are of about equal length.
     jobs = [(net, seed) for seed in range(_SEEDS.value) for net in _NET.value]
-    with concurrent.futures.ThreadPoolExecutor(_NUM_JOBS.value) as pool:
-        cells = [cell for row in pool.map(lambda job: _job(folder, *job), jobs) for cell in row]
+    with (
+        in_folder(folder) as stages,
+        concurrent.futures.ThreadPoolExecutor(_NUM_JOBS.value) as pool,
+    ):
+        rows = list(pool.map(lambda job: _job(stages, folder, *job), jobs))
+    cells = [cell for row in rows for cell in row]
     report.write(folder / "accuracy.json", "bench_accuracy", {"cells": cells})
     _print(cells)
 
 
-def _job(folder: pathlib.Path, net: str, seed: int) -> list[Cell]:
+def _job(stages: Stages, folder: pathlib.Path, net: str, seed: int) -> list[Cell]:
     base = folder / f"{net}_{seed}"
-    _train_float(base, net, seed)
-    return [_quantize(base, net, seed, scheme) for scheme in _SCHEME.value]
+    stages.train_float(base / "log.txt", base / "float", _float_flags(net, seed))
+    return [_quantize(stages, base, net, seed, scheme) for scheme in _SCHEME.value]
 
 
-def _train_float(base: pathlib.Path, net: str, seed: int) -> None:
-    run_dir = base / "float"
-    if (run_dir / "train.json").exists():
-        return
-    resumable = (run_dir / "run.json").exists()
-    new = [
+def _float_flags(net: str, seed: int) -> list[str]:
+    return [
         f"--model={net}",
         f"--model_args={_MODEL_ARGS[net]}",
         "--dataset=cifar10",
         f"--data_dir={_DATA_DIR.value}",
         f"--float_epochs={_FLOAT_EPOCHS.value}",
-        "--qat_epochs=0",
         "--batch_size=64",
         f"--seed={seed}",
         "--num_threads=1",
     ]
-    _run(base, "train", f"--run_dir={run_dir}", *(["--resume"] if resumable else new))
 
 
-def _quantize(base: pathlib.Path, net: str, seed: int, scheme: str) -> Cell:
-    run_dir, model = base / scheme, base / f"{scheme}.tflite"
+def _quantize(stages: Stages, base: pathlib.Path, net: str, seed: int, scheme: str) -> Cell:
+    log, run_dir, model = base / "log.txt", base / scheme, base / f"{scheme}.tflite"
     reports = {
         stage: base / f"{scheme}_{stage}.json" for stage in ("certify", "verify", "keras", "int8")
     }
-    if not run_dir.exists():
-        partial = base / f".{scheme}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(base / "float", partial)
-        (partial / "train.json").unlink()
-        partial.rename(run_dir)
     data = f"--data_dir={_DATA_DIR.value}"
-    resumed = [f"--run_dir={run_dir}", "--resume"]
-    if not (run_dir / "train.json").exists():
-        if not list((run_dir / "checkpoints").glob("qat-*")):
-            resumed += [f"--scheme={scheme}", f"--qat_epochs={_QAT_EPOCHS.value}"]
-        _run(base, "train", *resumed)
+    given = [f"--scheme={scheme}", f"--qat_epochs={_QAT_EPOCHS.value}"]
+    stages.train_quantized(log, base / "float", run_dir, given)
     if not model.exists():
-        _run(base, "convert", f"--run_dir={run_dir}", f"--output={model}")
+        stages.run(log, "convert", f"--run_dir={run_dir}", f"--output={model}")
     given = f"--model={model}"
-    stages = (
+    checks = (
         ("certify", "certify", [given]),
         (
             "verify",
@@ -130,9 +117,9 @@ def _quantize(base: pathlib.Path, net: str, seed: int, scheme: str) -> Cell:
         ("keras", "evaluate", [f"--run_dir={run_dir}", data]),
         ("int8", "evaluate", [given, "--dataset=cifar10", data]),
     )
-    for stage, tool, arguments in stages:
+    for stage, tool, arguments in checks:
         if not reports[stage].exists():
-            _run(base, tool, *arguments, f"--report={reports[stage]}")
+            stages.run(log, tool, *arguments, f"--report={reports[stage]}")
     return _cell(net, seed, scheme, reports)
 
 
@@ -157,23 +144,6 @@ def _cell(net: str, seed: int, scheme: str, reports: dict[str, pathlib.Path]) ->
         argmax_agreement=fidelity["argmax_agreement"],
         outputs_within_one=fidelity["outputs_within_one"],
     )
-
-
-def _run(base: pathlib.Path, tool: str, *arguments: str) -> None:
-    """Runs a tool; its output goes to a log beside the results."""
-    base.mkdir(parents=True, exist_ok=True)
-    with (base / "log.txt").open("a") as log:
-        log.write(f"$ python -m tools.{tool} {' '.join(arguments)}\n")
-        log.flush()
-        code = subprocess.run(
-            [sys.executable, "-m", f"tools.{tool}", *arguments],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        ).returncode
-    if code != 0 and not (code == 1 and tool in _MAY_FIND_FAULT):
-        raise TrainingError(f"tools.{tool} ended with exit code {code}; see {base / 'log.txt'}")
 
 
 def _print(cells: list[Cell]) -> None:

@@ -36,6 +36,7 @@ _LEARNING_RATE = flags.DEFINE_float("learning_rate", 0.001, "SGD's with momentum
 _SEED = flags.DEFINE_integer("seed", 0, "Of the factors and the order of pictures.", 0)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
+_SCHEMES = ("int8_per_channel", "int8_per_tensor")
 _CALIBRATION_BATCHES = 8
 _EVAL_BATCH_SIZE = 250
 
@@ -85,7 +86,7 @@ def main() -> None:
     nets = [_load(run_dir) for _ in range(2)]
     spread_channel_scales(nets[1], _SPREAD.value, _SEED.value)
     rows = [_row("float", pictures, nets)]
-    for scheme in SCHEMES:
+    for scheme in _SCHEMES:
         twins = [_calibrated(net, scheme, pictures) for net in nets]
         rows.append(_row(f"{scheme}, calibrated", pictures, twins))
         for twin in twins:

@@ -39,6 +39,16 @@ _ALLOW_FLOAT_BOUNDARY = flags.DEFINE_bool(
 _NUM_IMAGES = flags.DEFINE_integer("num_images", None, "Pictures; default: all.", 1)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
+_RECALL_AT = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class _Figures:
+    """Accuracy, and how often the class is among the first five, where there are more."""
+
+    accuracy: Accuracy
+    recall_at_5: float | None
+
 
 def main() -> None:
     """Evaluates and prints a table."""
@@ -49,21 +59,29 @@ def main() -> None:
         results = _evaluate_run(run_dir)
     else:
         raise InputError("needed --model or --run_dir, got neither")
-    table = Table("model", "accuracy", "95 % interval", "pictures", box=rich.box.SIMPLE_HEAD)
-    for name, value in results.items():
+    table = Table(
+        *("model", "accuracy", "95 % interval", "recall@5", "pictures"), box=rich.box.SIMPLE_HEAD
+    )
+    for name, figures in results.items():
+        value, recall = figures.accuracy, figures.recall_at_5
         interval = f"{100 * value.low:.2f} to {100 * value.high:.2f} %"
-        table.add_row(name, f"{100 * value.share:.2f} %", interval, str(value.num_images))
+        shown = "" if recall is None else f"{100 * recall:.2f} %"
+        table.add_row(name, f"{100 * value.share:.2f} %", interval, shown, str(value.num_images))
     cli.console().print(table)
     if _REPORT.value:
         rows = {
-            name: {**dataclasses.asdict(value), "share": value.share}
-            for name, value in results.items()
+            name: {
+                **dataclasses.asdict(figures.accuracy),
+                "share": figures.accuracy.share,
+                "recall_at_5": figures.recall_at_5,
+            }
+            for name, figures in results.items()
         }
         inputs = [] if _MODEL.value is None else [_MODEL.value]
         report.write(_REPORT.value, "evaluate", rows, inputs=inputs)
 
 
-def _evaluate_flatbuffer(path: pathlib.Path, run_dir: RunDir | None) -> Mapping[str, Accuracy]:
+def _evaluate_flatbuffer(path: pathlib.Path, run_dir: RunDir | None) -> Mapping[str, _Figures]:
     model = path.read_bytes()
     tensor = evaluate.input_tensor(model)
     if run_dir is not None:
@@ -84,10 +102,10 @@ def _evaluate_flatbuffer(path: pathlib.Path, run_dir: RunDir | None) -> Mapping[
         )
     except NotIntegerOnlyError as error:  # No verdict on the model here, only the wrong engine.
         raise InputError(f"{error}\nFor a model with floats take --engine=litert") from error
-    return {f"{path.name} ({_ENGINE.value})": _accuracy(outputs, labels, dataset)}
+    return {f"{path.name} ({_ENGINE.value})": _figures(outputs, labels, dataset)}
 
 
-def _evaluate_run(run_dir: RunDir) -> Mapping[str, Accuracy]:
+def _evaluate_run(run_dir: RunDir) -> Mapping[str, _Figures]:
     from pipeline import qat  # here: tfmot takes seconds to import
     from pipeline.legacy_keras import tf_keras
 
@@ -100,7 +118,7 @@ def _evaluate_run(run_dir: RunDir) -> Mapping[str, Accuracy]:
     if run_dir.qat_model.exists():
         models["fake-quant"] = qat.load(run_dir.qat_model)
     return {
-        name: _accuracy(model.predict(inputs, 256, verbose=0), labels, dataset)
+        name: _figures(model.predict(inputs, 256, verbose=0), labels, dataset)
         for name, model in models.items()
     }
 
@@ -110,13 +128,17 @@ def _pixels(dataset: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return data.eval_pixels(dataset, None if count is None else min(count, dataset.num_eval))
 
 
-def _accuracy(outputs: np.ndarray, labels: np.ndarray, dataset: data.Dataset) -> Accuracy:
+def _figures(outputs: np.ndarray, labels: np.ndarray, dataset: data.Dataset) -> _Figures:
     if outputs.shape != (len(labels), len(dataset.class_names)):
         raise InputError(
             f"needed one output for each of the {len(dataset.class_names)} classes of "
             f"{dataset.name}, the model gives {list(outputs.shape[1:])} per picture"
         )
-    return evaluate.accuracy(outputs.argmax(-1), labels)
+    many = outputs.shape[1] > _RECALL_AT
+    return _Figures(
+        evaluate.accuracy(outputs.argmax(-1), labels),
+        evaluate.recall(outputs, labels, _RECALL_AT).share if many else None,
+    )
 
 
 def entry() -> None:

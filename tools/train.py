@@ -79,6 +79,8 @@ _CONFIG_FLAGS = (
         "weight_learner", _DEFAULTS["weight_learner"], qat.WEIGHT_LEARNERS, "Of weight ranges."
     ),
     _float("quant_noise", "Share of the weights that a QAT step rounds, above 0.", 0.0, 1.0),
+    _integer("weight_bits", "Bits of a weight, 2 to 8; default: the scheme's.", 2),
+    _integer("activation_bits", "Bits of an activation, 4 to 8; default: the scheme's.", 4),
     _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
     _integer("quant_delay", "First QAT step that rounds activations.", 0),
     _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
@@ -111,6 +113,7 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
     """Returns the run, as run.json now says it, and its data; nothing is written on an error."""
     begun = _open_begun(path)
     config = _config(begun)
+    _default_spec(config)  # Refuses bits and learners that do not go together, at once.
     train.make_repeatable(config.num_threads)
     spec = begun.input_spec if begun else _input_spec(config)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
@@ -177,15 +180,19 @@ def _input_spec(config: TrainConfig) -> data.InputSpec:
 def _quantize(
     float_model: tf_keras.Model, config: TrainConfig, spec: data.InputSpec
 ) -> tf_keras.Model:
-    default = qat.LayerSpec(
-        SCHEMES[config.scheme],
+    rules = recipe.parse(config.recipe or [])
+    annotated_model = qat.annotate_model(float_model)
+    return recipe.apply(annotated_model, rules, _default_spec(config), spec.params)
+
+
+def _default_spec(config: TrainConfig) -> qat.LayerSpec:
+    return qat.LayerSpec(
+        SCHEMES[config.scheme].with_bits(config.weight_bits, config.activation_bits),
         config.range_learner,
         config.weight_learner,
         config.quant_noise,
         config.ema_decay,
     )
-    rules = recipe.parse(config.recipe or [])
-    return recipe.apply(qat.annotate_model(float_model), rules, default, spec.params)
 
 
 def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
@@ -228,13 +235,20 @@ def _print(run: RunDir, result: train.TrainResult) -> None:
     if result.qat_accuracy is not None:
         table.add_row("fake-quant, calibrated", f"{result.calibrated_accuracy:.2%}", "0", "")
         table.add_row(
-            f"fake-quant, {config.scheme}",
+            f"fake-quant, {_scheme_name(config)}",
             f"{result.qat_accuracy:.2%}",
             str(config.qat_epochs),
             f"{result.qat_seconds:.0f}",
         )
     Console(highlight=False).print(table)
     print(f"models, history and report: {run.path}")
+
+
+def _scheme_name(config: TrainConfig) -> str:
+    scheme = SCHEMES[config.scheme].with_bits(config.weight_bits, config.activation_bits)
+    if scheme == SCHEMES[config.scheme]:
+        return scheme.name
+    return f"{scheme.name}, W{scheme.weight_bits}A{scheme.activation_bits}"
 
 
 def entry() -> None:

@@ -12,7 +12,7 @@ from pipeline.qat.annotation import annotate_layer
 from pipeline.qat.apply import apply
 from pipeline.qat.control import calibrate, load, quantized_layers, ranges, set_phase
 from pipeline.qat.layer_spec import LayerSpec
-from pipeline.qat.layers import QuantizedLayer
+from pipeline.qat.layers import FoldedLayer, QuantizedLayer
 from pipeline.qat.phase import CALIBRATION, EXPORT, Phase
 from pipeline.qat.ranges import LEARNERS, WEIGHT_LEARNERS
 
@@ -21,6 +21,7 @@ __all__ = [
     "EXPORT",
     "LEARNERS",
     "WEIGHT_LEARNERS",
+    "FoldedLayer",
     "LayerSpec",
     "Phase",
     "QuantizedLayer",

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.errors import UnsupportedLayerError
+from pipeline.errors import SchemeError, UnsupportedLayerError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import (
     activation_names,
@@ -32,7 +32,7 @@ from pipeline.qat.flow import Flow
 from pipeline.qat.keras_graph import Call
 from pipeline.qat.layer_spec import LayerSpec
 from pipeline.qat.leave import leave
-from pipeline.quant_params import QuantParams, QuantScheme
+from pipeline.quant_params import QuantParams, QuantScheme, Storage
 
 _keras = tf_keras.layers
 
@@ -42,6 +42,7 @@ def apply(
     scheme: QuantScheme | Callable[[str], LayerSpec | None],
     input_params: QuantParams,
     ema_decay: float = 0.99,
+    storage: Storage = "int8",
 ) -> tf_keras.Model:
     """Rebuilds an annotated model with fake quantization; weights are copied.
 
@@ -53,14 +54,16 @@ def apply(
         itself keep the bits of their input.
       input_params: int8 parameters of every model input.
       ema_decay: Smoothing of the activation ranges, per training step; unused with a function.
+      storage: Type that activations are stored in, with a function; a scheme has its own.
 
     Raises:
       UnsupportedLayerError: An annotated layer has no integer counterpart; names it.
+      SchemeError: A layer is to be stored in another type.
     """
     if isinstance(scheme, QuantScheme):
         spec = LayerSpec(scheme, ema_decay=ema_decay)
-        return _Rebuild(annotated_model, lambda _: spec, input_params).run()
-    return _Rebuild(annotated_model, scheme, input_params).run()
+        return _Rebuild(annotated_model, lambda _: spec, scheme.storage, input_params).run()
+    return _Rebuild(annotated_model, scheme, storage, input_params).run()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +78,10 @@ class _Value:
 class _Rebuild:
     """One walk over the calls of a model."""
 
-    def __init__(self, model, spec_of, input_params):
+    def __init__(self, model, spec_of, storage: Storage, input_params):
         self._model = model
         self._name_spec = spec_of
+        self._storage: Storage = storage
         self._input_params = input_params
         graph = leave(keras_graph.flatten(model), lambda name: spec_of(name) is None)
         self._graph = expand.expand(graph, tuple(from_keras.FOLDABLE))
@@ -130,7 +134,7 @@ class _Rebuild:
         quantized = layers.QuantizedInput(
             scale,
             zero_point,
-            output=layers.ActivationSpec(quantize=False),
+            output=layers.ActivationSpec(quantize=False, storage=self._storage),
             name=self._fresh(f"{call.name}_quantized"),
         )
         self._store(call, quantized(tensor))
@@ -211,6 +215,11 @@ class _Rebuild:
                 f"layer {call.origin!r}: is computed together with the layer in front of it, so it "
                 "cannot stay in float alone; leave that one in float too"
             )
+        if spec.scheme.storage != self._storage:
+            raise SchemeError(
+                f"layer {call.origin!r}: needed a scheme that stores activations in "
+                f"{self._storage}, as the model does, got {spec.scheme.name!r}"
+            )
         return spec
 
     def _fresh(self, name: str) -> str:
@@ -261,6 +270,7 @@ class _Rebuild:
             num_bits=spec.scheme.activation_bits,
             ema_decay=spec.ema_decay,
             learner=spec.range_learner,
+            storage=self._storage,
         )
 
     def _absorb(self, call: Call, wanted) -> Call | None:

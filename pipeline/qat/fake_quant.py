@@ -20,6 +20,7 @@ _custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.
 
 _MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
 _MIN_WEIGHT = 1e-9  # Likewise for weights.
+_SYMMETRIC_BITS = 16  # Activations that are stored in int16.
 _FLOAT32_BITS = 24  # Finer steps than its significand's change nothing.
 _MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the other half.
 
@@ -27,13 +28,17 @@ _MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the 
 def nudge(minimum: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
     """Returns the grid of a range, moved so that 0.0 is exactly a code.
 
-    Jacob et al. 2018, section 3.2.
+    Jacob et al. 2018, section 3.2. Of 16 bits, the grid is symmetric: 0.0 is code 0, as TFLite's
+    int16 kernels need it.
 
     Args:
       minimum: float32 scalar, at most 0.
       maximum: float32 scalar, at least 0.
       num_bits: Bits of a code.
     """
+    if num_bits == _SYMMETRIC_BITS:
+        scale = tf.maximum(tf.maximum(maximum, -minimum), _MIN_WIDTH) / 32767.0
+        return tf.stack([-32768.0 * scale, 32767.0 * scale, scale])
     steps = 2.0**num_bits - 1.0
     scale = tf.maximum(maximum - minimum, _MIN_WIDTH) / steps
     zero_point = tf.floor(-minimum / scale + 0.5)
@@ -56,7 +61,7 @@ def fake_quant_activation(
     """Applies activation and quantizer in one pass; rounds once, ties up.
 
     For "relu" and the like the range starts at 0 and ends at or below the activation's own bound,
-    so that clamping to the range is the activation function.
+    so that clamping to the range is the activation function; symmetric ranges (16 bits) need it.
 
     Args:
       x: float32, any shape; before the activation function.
@@ -67,7 +72,8 @@ def fake_quant_activation(
 
     @_custom_gradient
     def straight_through(x: tf.Tensor) -> Any:
-        y = tf.quantization.fake_quant_with_min_max_vars(x, grid[0], grid[1], num_bits)
+        y = activate(x, activation) if num_bits == _SYMMETRIC_BITS else x
+        y = tf.quantization.fake_quant_with_min_max_vars(y, grid[0], grid[1], num_bits)
 
         def gradient(dy: tf.Tensor) -> tf.Tensor:
             if not activation_names.is_relu(activation):
@@ -80,6 +86,22 @@ def fake_quant_activation(
             return tf.where((x > 0.0) & (x < ceiling), dy, 0.0)
 
         return y, gradient
+
+    return straight_through(x)
+
+
+def fake_quant_on_grid(x: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
+    """Rounds `x` (float32, any shape) to a grid of any number of bits; once, ties up.
+
+    The gradient is the identity. For grids that a layer keeps or has by nature; those that it
+    learned have their number of bits and TensorFlow's fused op, `fake_quant_activation`.
+    """
+
+    @_custom_gradient
+    def straight_through(x: tf.Tensor) -> Any:
+        minimum, maximum, scale = grid[0], grid[1], grid[2]
+        steps = tf.floor((tf.clip_by_value(x, minimum, maximum) - minimum) / scale + 0.5)
+        return steps * scale + minimum, lambda dy: dy
 
     return straight_through(x)
 
@@ -116,6 +138,20 @@ def right_shift(multiplier: tf.Tensor) -> tf.Tensor:
     """
     exponent = tf.bitwise.right_shift(tf.bitcast(multiplier, tf.int32), 23)
     return 126 - exponent
+
+
+def int16_multiplier_ratio(multiplier: tf.Tensor) -> tf.Tensor:
+    """Returns what the convolutions' int16 kernels multiply by, over what they should.
+
+    Where accumulators are int64, the multiplier's significand is cut to 15 bits
+    (MultiplyByQuantizedMultiplier(int64_t, ...) of tensorflow/lite/kernels/internal/common.cc).
+
+    Args:
+      multiplier: float32, any shape; positive.
+    """
+    to_one = tf.bitcast(tf.bitwise.left_shift(127 + right_shift(multiplier), 23), tf.float32)
+    significand = multiplier * to_one * 2.0**15  # In [2**14, 2**15).
+    return tf.minimum(tf.floor(significand + 0.5), 2.0**15 - 1.0) / significand
 
 
 def weight_maximum(

@@ -105,8 +105,9 @@ def weight_spec(layer: _keras.Layer, spec: LayerSpec) -> layers.WeightSpec:
     )
     return layers.WeightSpec(
         scheme.weight_bits,
-        per_channel,
+        per_channel and scheme.symmetric_weights,
         layer.trainable,
+        scheme.symmetric_weights,
         learner=spec.weight_learner,
         quant_noise=spec.quant_noise,
     )

@@ -2,7 +2,11 @@
 
 import dataclasses
 
+from pipeline.errors import SchemeError
 from pipeline.quant_params import QuantScheme
+
+# Of 16 bits ranges are symmetric, which these two alone can be.
+_INT16_LEARNERS = ("ema", "percentile")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +19,9 @@ class LayerSpec:
       weight_learner: Of the weights' range: one of ranges.WEIGHT_LEARNERS.
       quant_noise: Share of the weights that a training step rounds, in (0, 1].
       ema_decay: Smoothing of what learners average over batches.
+
+    Raises:
+      SchemeError: The scheme's codes are none for the learner.
     """
 
     scheme: QuantScheme
@@ -22,3 +29,16 @@ class LayerSpec:
     weight_learner: str = "max"
     quant_noise: float = 1.0
     ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        if self.scheme.storage == "int16" and self.range_learner not in _INT16_LEARNERS:
+            raise SchemeError(
+                f"scheme {self.scheme.name}: needed a range learner of "
+                f"{', '.join(_INT16_LEARNERS)}, whose ranges can be symmetric, got "
+                f"{self.range_learner!r}"
+            )
+        if not self.scheme.symmetric_weights and self.weight_learner != "max":
+            raise SchemeError(
+                f"scheme {self.scheme.name}: needed weight learner 'max', as its weights have a "
+                f"zero point, got {self.weight_learner!r}"
+            )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import activation_names
 from pipeline.qat.flow import Flow
+from pipeline.qat.from_keras import GRID_KEEPING
 from pipeline.qat.keras_graph import Call, Graph
 
 _keras = tf_keras.layers
@@ -26,14 +27,15 @@ def leave(graph: Graph, is_left: Callable[[str], bool]) -> Graph:
 
     Args:
       graph: As it was flattened, not expanded.
-      is_left: Asked by name of every annotated layer but those that another one takes in: a
-        convolution or Dense its BatchNormalization and ReLU, an addition its ReLU.
+      is_left: Asked by name of every annotated layer but those that keep their input's grid and
+        those that another one takes in: a convolution or Dense its BatchNormalization and ReLU, an
+        addition its ReLU.
     """
     flow = Flow(graph)
     taken_in: set[Call] = set()
     left: set[Call] = set()
     for call in graph.calls:
-        if call.is_ours and call not in taken_in:
+        if call.is_ours and call not in taken_in and not isinstance(call.layer, GRID_KEEPING):
             behind = list(_behind(flow, call))
             taken_in.update(behind)
             if is_left(call.origin):

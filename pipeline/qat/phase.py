@@ -17,17 +17,18 @@ class Phase:
         made so.
       rounding: How activations round outside training. "reference" rounds as TFLite's reference
         kernels do, twice (SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT); "single"
-        uses TensorFlow's FakeQuant ops, as training does and the converter needs.
+        uses TensorFlow's FakeQuant ops, as training does; "container" as well, in the form that the
+        converter needs (see container.py).
     """
 
     quantize_activations: bool = True
     update_ranges: bool = True
     freeze_batch_norm: bool = False
     quant_noise: bool = True
-    rounding: Literal["reference", "single"] = "reference"
+    rounding: Literal["reference", "single", "container"] = "reference"
 
 
 CALIBRATION = Phase(
     quantize_activations=False, update_ranges=True, freeze_batch_norm=True, quant_noise=False
 )
-EXPORT = Phase(freeze_batch_norm=True, update_ranges=False, rounding="single")
+EXPORT = Phase(freeze_batch_norm=True, update_ranges=False, rounding="container")

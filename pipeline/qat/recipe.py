@@ -29,9 +29,8 @@ from pipeline.legacy_keras import tf_keras
 from pipeline.qat.apply import apply as apply_specs
 from pipeline.qat.layer_spec import LayerSpec
 from pipeline.qat.ranges import LEARNERS, WEIGHT_LEARNERS
-from pipeline.quant_params import SCHEMES, QuantParams
+from pipeline.quant_params import ACTIVATION_BITS, SCHEMES, WEIGHT_BITS, QuantParams
 
-_BITS = range(2, 9)
 _GRANULARITIES = ("per_channel", "per_tensor")
 
 
@@ -44,7 +43,7 @@ class Rule:
       scheme: Key of quant_params.SCHEMES.
       weight_bits: 2 to 8.
       weight_granularity: "per_channel" or "per_tensor".
-      activation_bits: 2 to 8.
+      activation_bits: 4 to 8.
       learner: Of the output's range; one of ranges.LEARNERS.
       weight_learner: Of the weights' range; one of ranges.WEIGHT_LEARNERS.
       quant_noise: Share of the weights that a training step rounds, above 0 and at most 1.
@@ -66,16 +65,14 @@ class Rule:
         return re.fullmatch(self.layers, name) is not None
 
     def changed(self, spec: LayerSpec) -> LayerSpec:
-        """Returns `spec` with what this rule says of it."""
+        """Returns `spec` with what this rule says of it.
+
+        Raises:
+          SchemeError: The scheme has no such bits, or none for the learner.
+        """
         scheme = SCHEMES[self.scheme] if self.scheme else spec.scheme
-        scheme = dataclasses.replace(
-            scheme,
-            **_given(
-                weight_bits=self.weight_bits,
-                weight_granularity=self.weight_granularity,
-                activation_bits=self.activation_bits,
-            ),
-        )
+        scheme = scheme.with_bits(self.weight_bits, self.activation_bits)
+        scheme = dataclasses.replace(scheme, **_given(weight_granularity=self.weight_granularity))
         others = _given(
             range_learner=self.learner,
             weight_learner=self.weight_learner,
@@ -128,7 +125,7 @@ def apply(
 
     Raises:
       RecipeError: A rule matches no layer that decides.
-      UnsupportedLayerError: As qat.apply.
+      UnsupportedLayerError, SchemeError: As qat.apply.
     """
     asked: list[str] = []
 
@@ -143,7 +140,7 @@ def apply(
             spec = rule.changed(spec)
         return spec
 
-    model = apply_specs(annotated_model, spec_of, input_params)
+    model = apply_specs(annotated_model, spec_of, input_params, storage=default.scheme.storage)
     for number, rule in enumerate(rules, 1):
         if not any(rule.matches(name) for name in asked):
             raise RecipeError(
@@ -198,9 +195,9 @@ def _is_share(value: Any) -> bool:
 _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "layers": ("a regular expression of layer names", _is_pattern),
     "scheme": _one_of(tuple(SCHEMES)),
-    "weight_bits": _one_of(_BITS),
+    "weight_bits": _one_of(WEIGHT_BITS),
     "weight_granularity": _one_of(_GRANULARITIES),
-    "activation_bits": _one_of(_BITS),
+    "activation_bits": _one_of(ACTIVATION_BITS),
     "learner": _one_of(LEARNERS),
     "weight_learner": _one_of(WEIGHT_LEARNERS),
     "quant_noise": ("a number above 0 and at most 1", _is_share),

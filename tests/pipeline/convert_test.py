@@ -20,7 +20,7 @@ def _codes(count):
     return np.random.default_rng(5).integers(-128, 128, (count, 16, 16, 3)).astype(np.int8)
 
 
-@pytest.fixture(scope="module", params=list(SCHEMES))
+@pytest.fixture(scope="module", params=["int8_per_channel", "int8_per_tensor"])
 def converted(request, tmp_path_factory):
     """(quantization-aware model, its flatbuffer, the .keras file)."""
     tf_keras.utils.set_random_seed(0)

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import activation_names, fake_quant
+from pipeline.qat import activation_names, container, fake_quant
 from pipeline.qat.phase import Phase
 from pipeline.qat.ranges import learner_for_activation
+from pipeline.quant_params import QUANTIZED_LIMITS, Storage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,7 @@ class ActivationSpec:
       num_bits: Bits of a code.
       ema_decay: Smoothing of the range's moving average.
       learner: One of ranges.LEARNERS.
+      storage: Type of the codes; fewer bits than it has use its upper end.
     """
 
     activation: str = "linear"
@@ -27,6 +29,7 @@ class ActivationSpec:
     num_bits: int = 8
     ema_decay: float = 0.99
     learner: str = "ema"
+    storage: Storage = "int8"
 
 
 class QuantizedLayer(tf_keras.layers.Layer):
@@ -108,12 +111,17 @@ class QuantizedLayer(tf_keras.layers.Layer):
             if learn and (penalty := self.output_range.penalty()) is not None:
                 self.add_loss(penalty)
             return self.output_range.fake_quant(x, grid, learn), grid
-        if multiplier is not None:
+        is_int16 = self.output_spec.storage == "int16"
+        if multiplier is not None and is_int16:
+            if self.phase.rounding == "reference":
+                x = x * fake_quant.int16_multiplier_ratio(multiplier / grid[2])
+        elif multiplier is not None:
             right_shift = fake_quant.right_shift(multiplier / grid[2])
         # The range ends no later than the activation. Integer ops fuse no ceiling but 6, and not
-        # all of them that one; what is spelled out the converter leaves in float.
+        # all of them that one; what is spelled out the converter leaves in float. Where the range
+        # starts at 0, it is the ReLU too; of int16 it does not.
         if self.phase.quantize_activations and activation_names.is_relu(activation):
-            activation = "relu" if self.fuses_relu else "linear"
+            activation = "relu" if self.fuses_relu or is_int16 else "linear"
         return self.requantize(
             fake_quant.activate(x, activation), grid, training, right_shift
         ), grid
@@ -129,8 +137,9 @@ class QuantizedLayer(tf_keras.layers.Layer):
         if not self.phase.quantize_activations:
             return x
         if training or self.phase.rounding == "single":
-            num_bits = self.output_spec.num_bits
-            return fake_quant.fake_quant_activation(x, grid, "linear", num_bits)
+            return fake_quant.fake_quant_on_grid(x, grid)
+        if self.phase.rounding == "container":
+            return container.activation(x, grid, self.output_spec.storage)
         return fake_quant.fake_quant_reference(x, grid, right_shift)
 
     def average_codes(
@@ -142,7 +151,7 @@ class QuantizedLayer(tf_keras.layers.Layer):
     ) -> tf.Tensor:
         """Returns averages of values `x` on their own grid.
 
-        The kernels average int8 codes, zero point included, and round ties away from code 0.
+        The kernels average codes, zero point included, and round ties away from code 0.
 
         Args:
           average: The float function, linear, of constants the constant.
@@ -150,9 +159,10 @@ class QuantizedLayer(tf_keras.layers.Layer):
           grid: float32[3].
           training: Whether this is a training call.
         """
-        if training or self.phase.rounding == "single" or not self.phase.quantize_activations:
+        if training or self.phase.rounding != "reference" or not self.phase.quantize_activations:
             return self.requantize(average(x), grid, training)
-        origin = grid[0] + 128.0 * grid[2]
+        highest = QUANTIZED_LIMITS[self.output_spec.storage][1]
+        origin = grid[1] - float(highest) * grid[2]
         mean = average(tf.round((x - origin) / grid[2]))
         code = tf.sign(mean) * tf.floor(tf.abs(mean) + 0.5)
         return code * grid[2] + origin

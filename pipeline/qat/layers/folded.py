@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant
+from pipeline.qat import asymmetric_weights, container, fake_quant
 from pipeline.qat.layers.base import QuantizedLayer
 from pipeline.qat.quant_noise import QuantNoise
 from pipeline.qat.ranges import learner_for_weights
@@ -51,6 +51,7 @@ class WeightSpec:
       num_bits: Bits of a code.
       per_channel: One range per output channel, else one for all.
       trainable: Whether kernel and bias train.
+      symmetric: False where they have a zero point of their own; see asymmetric_weights.py.
       learner: One of ranges.WEIGHT_LEARNERS.
       quant_noise: Share of the weights that a training step rounds; see quant_noise.py.
     """
@@ -58,6 +59,7 @@ class WeightSpec:
     num_bits: int
     per_channel: bool
     trainable: bool = True
+    symmetric: bool = True
     learner: str = "max"
     quant_noise: float = 1.0
 
@@ -212,12 +214,22 @@ class FoldedLayer(QuantizedLayer):
 
     def _rounded(self, weights, bias, input_scale, training):
         """Returns folded weights on their grid, and its scale: scalar or one per channel."""
-        maximum = self.weight_range.maximum(weights, bias, input_scale)
-        learn = training and self.phase.update_ranges
-        rounded = self.weight_range.fake_quant(weights, maximum, learn)
+        spec, exported = self.weight_spec, self.phase.rounding == "container" and not training
+        if not spec.symmetric:
+            low, high, scale = asymmetric_weights.grid(weights, bias, input_scale, spec.num_bits)
+            if exported:
+                return container.asymmetric_weights(weights, low, scale), scale
+            rounded = asymmetric_weights.fake_quant(weights, low, high, spec.num_bits)
+        else:
+            maximum = self.weight_range.maximum(weights, bias, input_scale)
+            scale = tf.stop_gradient(maximum) / float(spec.levels)
+            if exported:
+                return container.symmetric_weights(weights, maximum, spec.levels), scale
+            learn = training and self.phase.update_ranges
+            rounded = self.weight_range.fake_quant(weights, maximum, learn)
         if training and self.phase.quant_noise:
             rounded = self.quant_noise.mix(weights, rounded)
-        return rounded, tf.stop_gradient(maximum) / float(self.weight_spec.levels)
+        return rounded, scale
 
     def _channels(self, kernel_shape: tuple[int, ...]) -> int:
         return kernel_shape[-1]

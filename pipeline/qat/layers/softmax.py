@@ -1,14 +1,14 @@
 """Softmax over the last axis; SOFTMAX, whose output range is fixed to [0, 255/256]."""
 
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat.layers.base import QuantizedLayer
+from pipeline.qat.layers.fixed_range import FixedRange
 
 
 @tf_keras.utils.register_keras_serializable("intonly")
-class QuantizedSoftmax(QuantizedLayer):
-    """float32[..., classes] -> float32[..., classes] with scale 1/256."""
+class QuantizedSoftmax(FixedRange):
+    """float32[..., classes] -> float32[..., classes] with scale 1/256, of int16 1/32768."""
 
-    def call(self, x, input_grid=None, training=False):
-        del input_grid  # Only its values matter: the output's grid is fixed.
-        grid = tf.constant([0.0, 255.0 / 256.0, 1.0 / 256.0])
-        return self.requantize(tf.nn.softmax(x), grid, training), grid
+    eight_bits = (0.0, 255.0 / 256.0, 1.0 / 256.0)
+
+    def function(self, x):
+        return tf.nn.softmax(x)

@@ -57,19 +57,44 @@ def test_reference_rounding_is_the_kernels(seed, multiplier):
     assert np.abs(codes - expected).max() <= 1
 
 
+@pytest.mark.parametrize("num_bits", [4, 8, 16])
 @pytest.mark.parametrize("activation", ["linear", "relu", "relu6"])
-def test_training_quantizer_clamps_and_keeps_the_activations_gradient(activation):
-    grid = fake_quant.nudge(0.0 if activation != "linear" else -4.0, 4.0, 8)
+def test_training_quantizer_clamps_and_keeps_the_activations_gradient(activation, num_bits):
+    grid = fake_quant.nudge(0.0 if activation != "linear" else -4.0, 4.0, num_bits)
     x = tf.constant([-9.0, -1.0, 0.5, 3.99, 5.0, 7.0])
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = fake_quant.fake_quant_activation(x, grid, activation, 8)
+        y = fake_quant.fake_quant_activation(x, grid, activation, num_bits)
     with tf.GradientTape() as plain:
         plain.watch(x)
         expected = fake_quant.activate(x, activation)
     np.testing.assert_array_equal(tape.gradient(y, x), plain.gradient(expected, x))
     low, high, scale = grid.numpy()
     np.testing.assert_allclose(y, np.clip(expected, low, high), atol=scale / 2 + 1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(4, 8))
+def test_rounding_to_a_grid_is_the_fused_ops(seed, num_bits):
+    grid = fake_quant.nudge(-1.0, 3.0, num_bits)
+    x = tf.constant(np.random.default_rng(seed).uniform(-2, 4, 500), tf.float32)
+    expected = fake_quant.fake_quant_activation(x, grid, "linear", num_bits)
+    actual = fake_quant.fake_quant_on_grid(x, grid)
+    assert np.count_nonzero(np.abs(actual - expected) > float(grid[2]) / 4) <= 1  # A tie.
+
+
+def test_grid_of_16_bits_has_zero_point_0():
+    low, high, scale = fake_quant.nudge(-1.0, 3.0, 16).numpy()
+    assert (low / scale, high / scale) == (-(2**15), 2**15 - 1)
+    assert high == pytest.approx(3.0)
+
+
+@given(st.floats(2**-20, 2**10, width=32))
+def test_int16_multiplier_is_the_kernels(multiplier):
+    quantized = fixed_point.quantize_multiplier(multiplier)
+    significand = min((quantized.significand + 2**15) >> 16, 2**15 - 1)
+    expected = significand * 2.0 ** (quantized.shift - 15)
+    ratio = float(fake_quant.int16_multiplier_ratio(tf.constant(multiplier)))
+    assert ratio * multiplier == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
