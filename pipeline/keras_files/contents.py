@@ -117,17 +117,19 @@ def _open_archive(
     weights.write_bytes(members[_WEIGHTS])
     with _h5(weights, path):
         pass
-    copy = original
-    if not allow_unsafe:
+    sha256 = checksum(original)
+    copy = folder / "model.keras"
+    if allow_unsafe:
+        original.rename(copy)
+    else:
         # Written anew, so that Keras reads what was checked, whatever else an archive can hide;
         # training settings, whose classes may be the user's own, are not needed.
         document = _without_training(document)
-        copy = folder / "model.keras"
         with zipfile.ZipFile(copy, "w") as archive:
             archive.writestr(_METADATA, members[_METADATA])
             archive.writestr(_CONFIG, json.dumps(document))
             archive.write(weights, _WEIGHTS)
-    return Opened("keras", _by_keras_3(metadata), document, copy, checksum(original))
+    return Opened("keras", _by_keras_3(metadata), document, copy, sha256)
 
 
 def _members(original: pathlib.Path, path: pathlib.Path, allow_unsafe: bool) -> dict[str, bytes]:

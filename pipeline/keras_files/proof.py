@@ -39,5 +39,6 @@ def _difference(got: np.ndarray, expected: np.ndarray) -> float:
     if expected.size == 0:
         return 0.0
     magnitude = max(1.0, float(np.max(np.abs(expected.astype(np.float64)))))
-    worst = np.max(np.abs(got.astype(np.float64) - expected.astype(np.float64))) / magnitude
+    with np.errstate(invalid="ignore"):  # inf - inf is the NaN that is looked for below.
+        worst = np.max(np.abs(got.astype(np.float64) - expected.astype(np.float64))) / magnitude
     return float(worst) if np.isfinite(worst) else float("inf")

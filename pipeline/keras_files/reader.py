@@ -6,6 +6,7 @@ Opens the model at PATH, checks it, loads it with the Keras that wrote it, runs 
 and writes a Reply into FOLDER. Memory and processor time are limited.
 """
 
+import dataclasses
 import os
 import pathlib
 import resource
@@ -33,10 +34,27 @@ def read(path: str, folder: pathlib.Path, *, allow_unsafe: bool) -> reply.Reply:
     """
     opened = contents.open_model(path, folder, allow_unsafe=allow_unsafe)
     if opened.document is None:
-        raise ModelError(f"{path}: SavedModels are not read yet")
+        return _read_saved_model(opened, path, allow_unsafe)
     if not allow_unsafe:
         safety.check(opened.document, path)
     model = _load(opened, path, allow_unsafe)
+    return _run(model, opened, opened.document, path)
+
+
+def _read_saved_model(opened: contents.Opened, path: str, allow_unsafe: bool) -> reply.Reply:
+    from pipeline.keras_files import saved_model  # here: it imports TensorFlow
+
+    document = saved_model.document(opened.copy, path)
+    if not allow_unsafe:
+        safety.check(document, path)
+        saved_model.check_program(opened.copy, path)
+    model = saved_model.load(document, opened.copy)
+    answer = _run(model, opened, document, path)
+    return dataclasses.replace(answer, outputs=saved_model.run(opened.copy, answer.inputs, model))
+
+
+def _run(model: Any, opened: contents.Opened, document: dict[str, Any], path: str) -> reply.Reply:
+    """Runs a loaded model and puts together what is told of it."""
     _check_types(model, path)
     inputs = _random_inputs(model, path)
     with np.errstate(all="ignore"):
@@ -47,9 +65,7 @@ def read(path: str, folder: pathlib.Path, *, allow_unsafe: bool) -> reply.Reply:
             if recording.is_leaf(layer) and hasattr(layer, "get_weights")
         ]
         layers = recording.layer_outputs(model, inputs)
-    return reply.Reply(
-        opened.by_keras_3, opened.document, opened.sha256, weights, inputs, outputs, layers
-    )
+    return reply.Reply(opened.by_keras_3, document, opened.sha256, weights, inputs, outputs, layers)
 
 
 def _load(opened: contents.Opened, path: str, allow_unsafe: bool) -> Any:

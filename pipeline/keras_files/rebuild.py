@@ -6,6 +6,7 @@ functional ones. What the two Keras compute differently under one name is writte
 that mean the same in both (_ACTIVATIONS), and the rest is left to the proof that follows.
 """
 
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -222,10 +223,11 @@ def _layer(kind: str, config: Mapping[str, Any]) -> Any:
     function = translated.get("activation")
     if not isinstance(function, str) or function not in _ACTIVATIONS:
         return _constructed(layer_class, translated, name)
+    activate = _activation(function, name)
     if kind == "Activation":
-        return _activation(function, name)
+        return activate
     layer = _constructed(layer_class, {**translated, "activation": "linear"}, name)
-    return lambda *args, **kwargs: _activation(function, name)(layer(*args, **kwargs))
+    return lambda *args, **kwargs: activate(layer(*args, **kwargs))
 
 
 def _constructed(layer_class: Any, config: dict[str, Any], name: str) -> Any:
@@ -286,4 +288,6 @@ _ACTIVATIONS["hard_swish"] = _ACTIVATIONS["hard_silu"]
 
 
 def _activation(function: str, name: str) -> Callable[[Any], Any]:
-    return lambda x: _ACTIVATIONS[function](x, name)
+    """Returns what to call for each use of an activation; names of later uses are numbered."""
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+    return lambda x: _ACTIVATIONS[function](x, next(names))

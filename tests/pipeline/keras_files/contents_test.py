@@ -66,8 +66,8 @@ def test_other_members(tmp_path, name, told):
         _open(path)
     assert _open(path, allow_unsafe=True).document["class_name"] == "Sequential"
     assert sorted(file.name for file in (tmp_path / "copy").iterdir()) == [
+        "model.keras",
         "model.weights.h5",
-        "original",
     ]
 
 
