@@ -57,6 +57,7 @@ class Progress:
       step: Steps done in this phase.
       epochs: All finished ones, of both phases.
       calibrated_accuracy: Of the fake-quantized model after calibration, before QAT.
+      given_accuracy: Of the float model as it was given; None where it was trained here.
       loss_sum: Of the unfinished epoch's steps.
       num_correct: Training pictures classified right in the unfinished epoch.
       seconds: Spent in the unfinished epoch.
@@ -66,6 +67,7 @@ class Progress:
     step: int = 0
     epochs: tuple[Epoch, ...] = ()
     calibrated_accuracy: float | None = None
+    given_accuracy: float | None = None
     loss_sum: float = 0.0
     num_correct: int = 0
     seconds: float = 0.0

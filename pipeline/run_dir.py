@@ -38,6 +38,8 @@ class RunDir:
       input_spec: How a picture becomes an input.
       class_names: Name of each label.
       num_train: Number of training pictures, for noticing that the data has changed.
+      model_sha256: Of the user's model that training started from, for noticing that it has
+        changed; None for an architecture of ours.
     """
 
     path: pathlib.Path
@@ -45,6 +47,7 @@ class RunDir:
     input_spec: InputSpec
     class_names: tuple[str, ...]
     num_train: int
+    model_sha256: str | None = None
 
     @property
     def num_classes(self) -> int:
@@ -123,6 +126,7 @@ class RunDir:
             "input_spec": self.input_spec.to_json(),
             "class_names": self.class_names,
             "num_train": self.num_train,
+            "model_sha256": self.model_sha256,
         }
         files.write_text(self.path / _RUN_FILE, json.dumps(fields, indent=2) + "\n")
 
@@ -153,6 +157,7 @@ class RunDir:
             InputSpec.from_json(fields["input_spec"]),
             tuple(fields["class_names"]),
             fields["num_train"],
+            fields.get("model_sha256"),
         )
 
 

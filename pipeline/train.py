@@ -31,7 +31,7 @@ class Stages:
     """What training uses of the stages that it does not import.
 
     Attributes:
-      build: Returns a freshly initialized float model, from pictures to logits.
+      build: Returns the float model to begin with, from pictures to logits; always the same.
       train_batches: (epoch, number of batches to leave out) -> the epoch's other batches, unchanged
         by those left out; all of one size.
       eval_batches: Returns the held-out batches.
@@ -139,6 +139,9 @@ def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
     trainer = PhaseTrainer(plan, stages.build(), run_dir)
     if file is not None:
         trainer.restore(file)
+    elif config.float_epochs == 0:
+        trainer.progress = Progress("float", given_accuracy=trainer.evaluate())
+        trainer.save()
     trainer.run()
     _save_model(trainer.model, run_dir.float_model)
     return trainer.progress
@@ -152,7 +155,7 @@ def _train_qat(
         return progress
     config = run_dir.config
     # Read back even where it was just trained: a resumed run has no other, and must not differ.
-    float_model = _load_model(run_dir.float_model)
+    float_model = _load_float_model(run_dir)
     model = stages.quantize(float_model)
 
     def train_batches(epoch: int, skip: int) -> Iterable[Batch]:
@@ -175,7 +178,10 @@ def _train_qat(
         batches = itertools.islice(train_batches(0, 0), config.calibration_batches)
         stages.calibrate(model, (pictures for pictures, _ in batches))
         trainer.progress = Progress(
-            "qat", epochs=progress.epochs, calibrated_accuracy=trainer.evaluate()
+            "qat",
+            epochs=progress.epochs,
+            given_accuracy=progress.given_accuracy,
+            calibrated_accuracy=trainer.evaluate(),
         )
         trainer.save()
     trainer.run()
@@ -255,13 +261,19 @@ def _result(run_dir: RunDir, progress: Progress) -> TrainResult:
     }
     has_qat = bool(by_phase["qat"])
     return TrainResult(
-        num_parameters=_load_model(run_dir.float_model).count_params(),
+        num_parameters=_load_float_model(run_dir).count_params(),
         float_seconds=sum(epoch.seconds for epoch in by_phase["float"]),
-        float_accuracy=by_phase["float"][-1].eval_accuracy,
+        float_accuracy=_float_accuracy(progress),
         calibrated_accuracy=progress.calibrated_accuracy,
         qat_seconds=sum(epoch.seconds for epoch in by_phase["qat"]) if has_qat else None,
         qat_accuracy=by_phase["qat"][-1].eval_accuracy if has_qat else None,
     )
+
+
+def _float_accuracy(progress: Progress) -> float:
+    if progress.given_accuracy is not None:
+        return progress.given_accuracy
+    return [epoch for epoch in progress.epochs if epoch.phase == "float"][-1].eval_accuracy
 
 
 def _save_model(model: tf_keras.Model, path: pathlib.Path) -> None:
@@ -269,9 +281,12 @@ def _save_model(model: tf_keras.Model, path: pathlib.Path) -> None:
         model.save(temporary)
 
 
-def _load_model(path: pathlib.Path) -> tf_keras.Model:
+def _load_float_model(run_dir: RunDir) -> tf_keras.Model:
+    path = run_dir.float_model
     try:
-        model: Any = tf_keras.models.load_model(path, compile=False)
+        model: Any = tf_keras.models.load_model(
+            path, compile=False, safe_mode=not run_dir.config.allow_unsafe_model
+        )
         return model
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise RunDirError(f"{path}: does not load ({error}); train into a new --run_dir") from error

@@ -45,16 +45,19 @@ class TrainConfig:
     "Steps" are optimizer steps, counted from 0 in each phase (float, QAT).
 
     Attributes:
-      model: Key of models.MODELS.
+      model: Key of models.MODELS, or the absolute path of a user's model, see keras_files.
       dataset: Key of pipeline.data.DATASETS.
       model_args: Arguments of the model's build().
       data_dir: Where the data lies; None where the data set needs none.
-      input_size: Height and width of the input; None for the data set's own.
+      input_size: Height and width of the input; None for the data set's own, or the user's model's.
+      input_mean: Pixel value of real 0.0; None for the data set's own, see InputSpec.
+      input_scale: Real value of one pixel step; None for the data set's own.
+      allow_unsafe_model: Load a user's model even if it carries code.
       validation_fraction: Share held out where the data set has no split of its own.
       skip_bad_images: Go on without pictures that do not decode.
       seed: Of initial weights, data order, augmentation and split.
       batch_size: Pictures per step; the last, smaller batch of an epoch is dropped.
-      float_epochs: Passes over the data in float; >= 1.
+      float_epochs: Passes over the data in float; >= 1, or 0 for a user's model as it is.
       float_learning_rate: Peak, after the warm-up.
       qat_epochs: Passes over the data with fake quantization; may be 0.
       qat_learning_rate: Peak, after the warm-up.
@@ -86,6 +89,9 @@ class TrainConfig:
     )
     data_dir: str | None = None
     input_size: int | None = None
+    input_mean: float | None = None
+    input_scale: float | None = None
+    allow_unsafe_model: bool = False
     validation_fraction: float = 0.2
     skip_bad_images: bool = False
     seed: int = 0

@@ -22,11 +22,16 @@ from pipeline.errors import IntonlyError
 from tools import cli
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where results go.", required=True)
-_MODEL = flags.DEFINE_string("model", "resnet_cifar", "Architecture: a name in models/.")
+_MODEL = flags.DEFINE_string("model", "resnet_cifar", "A name in models/, or a model's path.")
 _MODEL_ARGS = flags.DEFINE_string("model_args", "", "Its arguments, as name=value,name=value.")
 _DATASET = flags.DEFINE_string("dataset", "digits", "Data set: a name in pipeline/data.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder or zip of the data set.")
-_FLOAT_EPOCHS = flags.DEFINE_integer("float_epochs", 12, "Epochs of the float phase.", 1)
+_INPUT_MEAN = flags.DEFINE_float("input_mean", None, "Pixel value of real 0.0.")
+_INPUT_SCALE = flags.DEFINE_float("input_scale", None, "Real value of one pixel step.")
+_ALLOW_UNSAFE_MODEL = flags.DEFINE_bool(
+    "allow_unsafe_model", False, "Load --model=PATH even if it carries code."
+)
+_FLOAT_EPOCHS = flags.DEFINE_integer("float_epochs", 12, "Epochs of the float phase.", 0)
 _QAT_EPOCHS = flags.DEFINE_integer("qat_epochs", 4, "Epochs of the QAT phase.", 1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Pictures in a step.", 1)
 _SCHEME = flags.DEFINE_string("scheme", "int8_per_channel", "Quantization scheme.")
@@ -91,8 +96,16 @@ def main() -> int:
 def _train_flags(paths: Paths) -> list[str]:
     if _RESUME.value:
         return [f"--run_dir={paths.run_dir}", "--resume"]
+    optional = [
+        f"--{flag.name}={flag.value}"
+        for flag in (_INPUT_MEAN, _INPUT_SCALE)
+        if flag.value is not None
+    ]
+    if _ALLOW_UNSAFE_MODEL.value:
+        optional.append("--allow_unsafe_model")
     return [
         f"--run_dir={paths.run_dir}",
+        *optional,
         f"--model={_MODEL.value}",
         f"--model_args={_MODEL_ARGS.value}",
         f"--float_epochs={_FLOAT_EPOCHS.value}",

@@ -4,6 +4,10 @@
   python -m tools.train --run_dir=out/run --resume                  after an interruption
   python -m tools.train --run_dir=out/run --resume --qat_epochs=3   QAT of a finished float run
 
+--model is also the path of a model that Keras saved (.keras, .h5, SavedModel), which may be
+quantized as it is: --model=mine.keras --float_epochs=0. It takes the data set's pictures and gives
+logits, one per class; a softmax at its end is left out.
+
 A resumed run keeps its settings; flags that are left out stand for those it began with. Steps are
 optimizer steps, counted from 0 in each phase.
 
@@ -11,7 +15,6 @@ Exit code 0: trained; 1: training went wrong (a NaN loss); 2: the request cannot
 """
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +32,7 @@ from pipeline.qat import recipe
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
-from tools import cli
+from tools import cli, own_model
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Where to train; see README.", required=True)
 _RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir, if one was begun.")
@@ -57,16 +60,19 @@ def _float(name: str, text: str, lower_bound: float, upper_bound: float | None =
 
 # Named as the fields of TrainConfig.
 _CONFIG_FLAGS = (
-    _string("model", f"Architecture: {', '.join(models.MODELS)}."),
+    _string("model", f"Architecture: {', '.join(models.MODELS)}; or a model's path."),
     _string("model_args", "Arguments of the architecture, as name=value,name=value."),
     _string("dataset", f"Data set: {', '.join(data.DATASETS)}."),
     _string("data_dir", "Folder or zip of the data set."),
     _integer("input_size", "Height and width of the input; default: the data set's.", 1),
+    _float("input_mean", "Pixel value of real 0.0; default: the data set's.", 0.0, 255.0),
+    _float("input_scale", "Real value of one pixel step; default: the data set's.", 0.0),
+    _bool("allow_unsafe_model", "Load --model=PATH even if it carries code."),
     _float("validation_fraction", "Held out where the data set has no split.", 0.0, 1.0),
     _bool("skip_bad_images", "Go on without pictures that do not decode."),
     _integer("seed", "Of initial weights, data order, augmentation and split.", 0),
     _integer("batch_size", "Pictures per step.", 1),
-    _integer("float_epochs", "Passes over the data in float.", 1),
+    _integer("float_epochs", "Passes over the data in float; 0 for a --model=PATH as it is.", 0),
     _float("float_learning_rate", "Peak of the float phase.", 0.0),
     _integer("qat_epochs", "Passes over the data with fake quantization.", 0),
     _float("qat_learning_rate", "Peak of the QAT phase.", 0.0),
@@ -103,23 +109,27 @@ flags.register_validator("quant_noise", lambda rate: rate > 0.0, "needed a share
 def main() -> int:
     """Trains, prints a summary and returns the exit code."""
     path = pathlib.Path(_RUN_DIR.value)
-    run, dataset = _prepare(path)
-    result = train.run(run, _stages(run, dataset))
+    run, dataset, start = _prepare(path)
+    result = train.run(run, _stages(run, dataset, start))
     _print(run, result)
     return 0
 
 
-def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
-    """Returns the run, as run.json now says it, and its data; nothing is written on an error."""
+def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset, tf_keras.Model | None]:
+    """Returns the run, as run.json now says it, its data and the user's model, if there is one.
+
+    Nothing is written on an error.
+    """
     begun = _open_begun(path)
     config = _config(begun)
     _default_spec(config)  # Refuses bits and learners that do not go together, at once.
     train.make_repeatable(config.num_threads)
-    spec = begun.input_spec if begun else _input_spec(config)
+    own = own_model.load(config, begun)
+    spec = begun.input_spec if begun else _input_spec(config, own)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
-    float_model = models.build(config.model, spec.shape, 2, **config.model_args)
-    if config.recipe is not None:
-        _quantize(float_model, config, spec)  # A recipe that does not fit is refused at once, too.
+    float_model = own.model if own else _ours(config, spec, 2)
+    if float_model is not None and (own or config.recipe is not None):
+        _quantize(float_model, config, spec)  # What it cannot do is refused at once, too.
     dataset = data.load(
         config.dataset,
         spec,
@@ -133,7 +143,9 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
             f"--batch_size={config.batch_size} exceeds the {dataset.num_train} training pictures "
             f"of {dataset.name}; lower it"
         )
-    run = RunDir(path, config, spec, dataset.class_names, dataset.num_train)
+    start = None if own is None else own_model.fitted(own, config, len(dataset.class_names))
+    sha256 = None if own is None else own.sha256
+    run = RunDir(path, config, spec, dataset.class_names, dataset.num_train, sha256)
     if begun and dataclasses.replace(begun, config=config) != run:
         raise RunDirError(
             f"{path}: the data has changed since the run began: it had {begun.num_train} training "
@@ -141,7 +153,7 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset]:
             "or other class names; train into another --run_dir"
         )
     run.save()
-    return run, dataset
+    return run, dataset, start
 
 
 def _open_begun(path: pathlib.Path) -> RunDir | None:
@@ -162,6 +174,8 @@ def _config(begun: RunDir | None) -> TrainConfig:
         given["model_args"] = models.parse_args(given["model_args"])
     if "recipe" in given:
         given["recipe"] = recipe.read(given["recipe"])
+    if "model" in given and own_model.is_path(given["model"]):
+        given["model"] = str(pathlib.Path(given["model"]).absolute())
     if begun:
         return begun.config.resumed_with(given, qat_begun=begun.qat_begun)
     for name in ("model", "dataset"):
@@ -170,11 +184,21 @@ def _config(begun: RunDir | None) -> TrainConfig:
     return TrainConfig(**given)
 
 
-def _input_spec(config: TrainConfig) -> data.InputSpec:
+def _input_spec(config: TrainConfig, own: own_model.OwnModel | None) -> data.InputSpec:
     spec = data.default_spec(config.dataset)
+    if config.input_mean is not None:
+        spec = dataclasses.replace(spec, mean=config.input_mean)
+    if config.input_scale is not None:
+        spec = dataclasses.replace(spec, scale=config.input_scale)
+    if own is not None:
+        return own_model.fitted_spec(spec, config, own)
     if config.input_size is None:
         return spec
     return dataclasses.replace(spec, height=config.input_size, width=config.input_size)
+
+
+def _ours(config: TrainConfig, spec: data.InputSpec, num_classes: int) -> tf_keras.Model:
+    return models.build(config.model, spec.shape, num_classes, **config.model_args)
 
 
 def _quantize(
@@ -195,7 +219,7 @@ def _default_spec(config: TrainConfig) -> qat.LayerSpec:
     )
 
 
-def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
+def _stages(run: RunDir, dataset: data.Dataset, start: tf_keras.Model | None) -> train.Stages:
     config, spec = run.config, run.input_spec
 
     def train_batches(epoch: int, skip_batches: int) -> Iterable[train.Batch]:
@@ -210,10 +234,11 @@ def _stages(run: RunDir, dataset: data.Dataset) -> train.Stages:
             )
         )
 
+    def build() -> tf_keras.Model:
+        return start if start is not None else _ours(config, spec, run.num_classes)
+
     return train.Stages(
-        build=functools.partial(
-            models.build, config.model, spec.shape, run.num_classes, **config.model_args
-        ),
+        build=build,
         train_batches=train_batches,
         eval_batches=lambda: data.iterate(data.eval_batches(dataset, spec, config.batch_size)),
         quantize=lambda float_model: _quantize(float_model, config, spec),

@@ -244,6 +244,31 @@ def test_float_then_qat_in_a_second_call(unbroken, tmp_path):
     _assert_same_result(run, unbroken[0])
 
 
+@pytest.mark.parametrize("kill_at_batch", [None, 3])
+def test_qat_of_a_given_model(tmp_path, kill_at_batch):
+    config = dataclasses.replace(_CONFIG, float_epochs=0)
+    run, stages = _run_dir(tmp_path / "run", config), Stages(kill_at_batch)
+    given = Stages().build()
+
+    def build():
+        copy = tf_keras.models.clone_model(given)
+        copy.set_weights(given.get_weights())
+        return copy
+
+    if kill_at_batch is not None:
+        with pytest.raises(Killed):
+            train.run(run, dataclasses.replace(stages.as_stages(), build=build))
+        stages = Stages()
+    result = train.run(run, dataclasses.replace(stages.as_stages(), build=build))
+    for got, expected in zip(_weights(run.float_model), given.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    pictures, labels = _blobs(seed=99)
+    found = np.argmax(given.predict(pictures, verbose=0), axis=-1)
+    assert result.float_accuracy == np.mean(found == labels)
+    assert result.float_seconds == 0
+    assert [line["phase"] for line in csv.DictReader(run.history.open())] == ["qat", "qat"]
+
+
 @pytest.mark.parametrize("kill_at_batch", [None, 16])
 def test_phases_switch_at_their_steps(tmp_path, kill_at_batch):
     config = dataclasses.replace(_CONFIG, quant_delay=2, freeze_ranges_step=7, checkpoint_steps=1)
