@@ -20,6 +20,7 @@ from pipeline import checkpoint, files, history, report
 from pipeline.checkpoint import Progress
 from pipeline.distillation import Distillation, Loss, check_teacher, cross_entropy
 from pipeline.errors import RunDirError
+from pipeline.keras_files import user_model
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
 from pipeline.run_dir import RunDir, is_begun
@@ -97,7 +98,8 @@ def run(run_dir: RunDir, stages: Stages) -> TrainResult:
     teacher_file = _teacher_file(run_dir.config)
     teacher = None
     if teacher_file:  # Looked at first: a wrong one should not be met after hours.
-        teacher = _load_model(teacher_file)
+        allowed = run_dir.config.allow_unsafe_model
+        teacher = user_model.load(teacher_file, allow_unsafe_model=allowed).model
         check_teacher(teacher, run_dir.input_spec.shape, run_dir.num_classes)
     progress = _train_float(run_dir, stages)
     if run_dir.config.qat_epochs:

@@ -126,7 +126,7 @@ def test_saved_models_without_layers(tf_keras_model, tmp_path):
     model = Mine()
     model(np.zeros((1, 8, 8, 1), np.float32))
     model.save(tmp_path / "mine")
-    with pytest.raises(UnsupportedLayerError, match="layer 'mine'.*got 'Mine'"):
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'mine'.*got 'Mine'"):
         user_model.load(tmp_path / "mine")
     tf_keras_model.export(tmp_path / "exported")
     with pytest.raises(ModelError, match=r"found no keras_metadata\.pb.*save the model as \.keras"):
