@@ -240,6 +240,16 @@ def test_an_endless_loop_ends_in_an_error() -> None:
         Interpreter(_loop()).run(_bool(True), _bool(True), _array(1, 2, 3))
 
 
+def test_an_input_is_no_state() -> None:
+    graph = flatbuffer.read(_loop())
+    body = graph.subgraphs[2]
+    tensors = [dataclasses.replace(tensor, is_variable=tensor.index < 2) for tensor in body.tensors]
+    body = dataclasses.replace(body, tensors=tuple(tensors))
+    interpreter = Interpreter(_model(*graph.subgraphs[:2], body))
+    with pytest.raises(ModelError, match="its values repeat"):
+        interpreter.run(_bool(True), _bool(True), _array(1, 2, 3))
+
+
 def test_loops_that_go_in_circles_end_in_an_error() -> None:
     # The codes turn by one place, so that they repeat after three iterations.
     carried = [_flag(0), _codes(1, length=5)]
