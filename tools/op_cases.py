@@ -37,8 +37,9 @@ class OpCase:
         """
         path = folder / f"{hashlib.sha256(self.model).hexdigest()}.tflite"
         arrays = {str(position): stack for position, stack in enumerate(self.inputs)}
+        arrays[_ENGINES] = np.array(self.engines)
         buffer = io.BytesIO()
-        np.savez(buffer, **{_ENGINES: np.array(self.engines)}, **arrays)
+        np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         files.write_bytes(path.with_suffix(".npz"), buffer.getvalue())
         files.write_bytes(path, self.model)
 
