@@ -292,11 +292,12 @@ def _process(
     kernels: str,
     machine: Machine = HERE,
 ) -> EngineProcess:
-    start = functools.partial(EngineProcess, engine=oracle.engine, name=name, machine=machine)
-    options = {"kernels": kernels} if oracle.engine == "litert" else {}
+    options: dict[str, str | bool] = {"kernels": kernels} if oracle.engine == "litert" else {}
     if oracle.keeps_tensors:
-        return start(model, keep_tensors=True, **options)
-    return start(flatbuffer.write(isolate.expose_all(graph)), **options)
+        options["keep_tensors"] = True
+    else:
+        model = flatbuffer.write(isolate.expose_all(graph))
+    return EngineProcess(model, oracle.engine, name=name, machine=machine, **options)
 
 
 def _expected(

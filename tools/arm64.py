@@ -36,7 +36,7 @@ _PROCESSORS = {
 
 
 def prepare(folder: pathlib.Path) -> tuple[Machine, ...]:
-    """Returns a phone's processors, with dot products and without; fetches what `folder` lacks.
+    """Returns a phone's processors, first with dot products, then without; fetches what lacks.
 
     Args:
       folder: Where packages, their contents and the wheels are kept, some 250 MB.
@@ -58,7 +58,7 @@ def prepare(folder: pathlib.Path) -> tuple[Machine, ...]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     return tuple(
         Machine(
-            f"arm64 {name} under qemu-user",
+            f"arm64 {name}, emulated",
             "arm64",
             (
                 *(qemu, "-L", str(_view(root, name, sysroot)), "-cpu", cpu),

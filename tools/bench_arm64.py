@@ -14,7 +14,8 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 import numpy as np
 import rich.box
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from pipeline import errors, flatbuffer, report, verify
 from pipeline.engine_process import EngineProcess, Machine
-from pipeline.interpreter import Interpreter
+from pipeline.interpreter import Interpreter, ruy_matrix
 from pipeline.quant_params import QUANTIZED_LIMITS
 from tools import arm64, cli, op_cases
 from tools.op_cases import OpCase
@@ -74,7 +75,8 @@ class Row:
       types: Of the op's tensors, or "every tensor" or "outputs" of a model.
       engine: Whose bits were predicted.
       num_cases: Models, or inputs of one model.
-      num_refused: Of them, on some machine not compared, as one side refused.
+      num_refused: Runs of them that were not compared, as one side refused.
+      num_unpromised: Of them, models whose bits are promised for processors with dot products only.
       num_elements: Compared, of one machine.
       num_differing: Machine -> elements that differ.
       max_abs_difference: In quantized steps.
@@ -85,6 +87,7 @@ class Row:
     engine: str
     num_cases: int = 0
     num_refused: int = 0
+    num_unpromised: int = 0
     num_elements: int = 0
     num_differing: dict[str, int] = dataclasses.field(default_factory=dict)
     max_abs_difference: int | float = 0
@@ -148,17 +151,18 @@ class _Bench:
     def _compare_outputs(self, row: Row, path: pathlib.Path, case: OpCase, engine: str) -> None:
         row.num_cases += 1
         try:
-            ours = _predict(case, engine)
+            ours, is_promised_everywhere = _predict(case, engine)
         except errors.IntonlyError as error:
             row.num_refused += 1
             self._find(path, engine, "interpreter", str(error))
             return
+        row.num_unpromised += not is_promised_everywhere
+        runtimes = self.runtimes if is_promised_everywhere else self.runtimes[:1]
         futures = [
-            self._pool.submit(runtime.run, case.model, engine, case.inputs)
-            for runtime in self.runtimes
+            self._pool.submit(runtime.run, case.model, engine, case.inputs) for runtime in runtimes
         ]
         row.num_elements += sum(output.size for output in ours)
-        for runtime, future in zip(self.runtimes, futures, strict=True):
+        for runtime, future in zip(runtimes, futures, strict=True):
             machine = runtime.machine.name
             try:
                 theirs = future.result()
@@ -267,7 +271,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _bench(machines: Sequence[Machine]) -> Iterator[_Bench]:
+def _bench(machines: Sequence[Machine]) -> Generator[_Bench]:
     with concurrent.futures.ThreadPoolExecutor(len(machines)) as pool:
         bench = _Bench(machines, pool)
         try:
@@ -319,10 +323,16 @@ def _random_inputs(content: bytes) -> list[np.ndarray]:
     return stacks
 
 
-def _predict(case: OpCase, engine: str) -> list[np.ndarray]:
-    interpreter = Interpreter(case.model, engine, _TARGET)
+def _predict(case: OpCase, engine: str) -> tuple[list[np.ndarray], bool]:
+    """Returns the outputs, each [steps, *shape], and whether they hold without dot products too."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        interpreter = Interpreter(case.model, engine, _TARGET)
+    is_promised_everywhere = not any(
+        ruy_matrix.OVERFLOWS in str(warning.message) for warning in caught
+    )
     steps = [interpreter.run(*step) for step in zip(*case.inputs, strict=True)]
-    return [np.stack(values) for values in zip(*steps, strict=True)]
+    return [np.stack(values) for values in zip(*steps, strict=True)], is_promised_everywhere
 
 
 def _max_abs(expected: np.ndarray, actual: np.ndarray) -> int | float:
@@ -333,7 +343,7 @@ def _max_abs(expected: np.ndarray, actual: np.ndarray) -> int | float:
 def _print(bench: _Bench, skipped: dict[str, str], machines: Sequence[Machine]) -> None:
     names = [machine.name for machine in machines]
     table = Table(
-        *("op or model", "types", "engine", "cases", "refused", "elements"),
+        *("op or model", "types", "engine", "cases", "refused", "unpromised", "elements"),
         *(f"differ: {name}" for name in names),
         "max diff",
         title="predictions for arm64 against the library",
@@ -355,7 +365,8 @@ def _print(bench: _Bench, skipped: dict[str, str], machines: Sequence[Machine]) 
 def _cells(row: Row, machines: Sequence[str]) -> list[str]:
     return [
         *(row.name, row.types, row.engine),
-        *(f"{number:,}" for number in (row.num_cases, row.num_refused, row.num_elements)),
+        *(f"{number:,}" for number in (row.num_cases, row.num_refused, row.num_unpromised)),
+        f"{row.num_elements:,}",
         *(f"{row.num_differing.get(name, 0):,}" for name in machines),
         f"{row.max_abs_difference:,}",
     ]
@@ -367,6 +378,7 @@ def _total(engine: str, rows: Iterable[Row]) -> Row:
         if row.engine == engine:
             total.num_cases += row.num_cases
             total.num_refused += row.num_refused
+            total.num_unpromised += row.num_unpromised
             total.num_elements += row.num_elements
             total.max_abs_difference = max(total.max_abs_difference, row.max_abs_difference)
             for machine, number in row.num_differing.items():
