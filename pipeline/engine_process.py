@@ -70,7 +70,11 @@ _ENGINES: dict[str, tuple[str, str]] = {
 
 
 class EngineProcess:
-    """One model, loaded by one engine in a process of its own. A context manager."""
+    """One model, loaded by one engine in a process of its own. A context manager.
+
+    Attributes:
+      machine: Where it runs.
+    """
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class EngineProcess:
         Raises:
           ModelError: The engine refuses the model, or the process died of it.
         """
+        self.machine = machine
         self._engine = engine
         self._what = ""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close().

@@ -6,11 +6,12 @@ values of its inputs: so each op answers for itself, and what it only passes on 
 adds.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def compare(
     target: str = "host",
     allow_float_boundary: bool = False,
     name: str = "model",
-    machine: Machine = HERE,
+    process: EngineProcess | None = None,
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda items, _: items,
 ) -> Verification:
     """Runs `model` with our interpreter and with a runtime, and compares every computed tensor.
@@ -188,7 +189,8 @@ def compare(
       target: See Interpreter.
       allow_float_boundary: See Interpreter.
       name: What messages call the model.
-      machine: Where the runtime runs.
+      process: Of the runtime's engine; takes the model in place of the one it has, and stays open.
+        None for one of our own, on this machine.
       progress: Wraps the sequence of examples, whose length it is told, to show how far it is.
 
     Raises:
@@ -197,6 +199,7 @@ def compare(
       ModelError: The model is malformed, or the runtime refuses it or dies of it.
       InputError: The inputs do not fit the model.
     """
+    machine = HERE if process is None else process.machine
     oracle = _oracle(kernels, target, machine)
     graph = flatbuffer.read(model)
     if len(inputs) != len(graph.main.inputs):
@@ -209,11 +212,11 @@ def compare(
     interpreter = load(model, keep_tensors=True)
     comparison = _Comparison(graph, load)
     computed = isolate.computed(graph)
-    with _process(oracle, graph, model, name, kernels, machine) as process:
+    with _loaded(oracle, graph, model, name, kernels, process) as runtime:
         for example in progress(range(len(inputs[0])), len(inputs[0])):
             given = [stack[example] for stack in inputs]
             known = dict(zip(graph.main.inputs, given, strict=True))
-            expected = _expected(oracle, process, computed, given)
+            expected = _expected(oracle, runtime, computed, given)
             interpreter.run(*given)
             comparison.add(
                 example,
@@ -258,7 +261,7 @@ def minimize(
     oracle = _ORACLES[verification.kernels]
     computed = isolate.computed(graph)
     values: dict[int, np.ndarray] = {}
-    with _process(oracle, graph, model, name, verification.kernels) as process:
+    with _loaded(oracle, graph, model, name, verification.kernels) as process:
         for example in range(first.first_difference.example + 1):
             given = [stack[example] for stack in inputs]
             values = _expected(oracle, process, computed, given)
@@ -284,20 +287,24 @@ def _oracle(kernels: str, target: str, machine: Machine) -> _Oracle:
     return _ORACLES[kernels]
 
 
-def _process(
+def _loaded(
     oracle: _Oracle,
     graph: Graph,
     model: bytes,
     name: str,
     kernels: str,
-    machine: Machine = HERE,
-) -> EngineProcess:
-    options: dict[str, str | bool] = {"kernels": kernels} if oracle.engine == "litert" else {}
+    process: EngineProcess | None = None,
+) -> contextlib.AbstractContextManager[EngineProcess]:
+    """Returns a process with the model in it, all of whose tensors it will tell."""
+    options: dict[str, Any] = {"kernels": kernels} if oracle.engine == "litert" else {}
     if oracle.keeps_tensors:
         options["keep_tensors"] = True
     else:
         model = flatbuffer.write(isolate.expose_all(graph))
-    return EngineProcess(model, oracle.engine, name=name, machine=machine, **options)
+    if process is None:
+        return EngineProcess(model, oracle.engine, name=name, **options)
+    process.load(model, name=name, **options)
+    return contextlib.nullcontext(process)
 
 
 def _expected(
