@@ -26,17 +26,22 @@ _PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)
 _LAST_WORDS = 2000
 
 # Name -> the processor as QEMU calls it, its part number and the features that it tells. The
-# runtime reads the latter two in /proc/cpuinfo and chooses its kernels by them.
+# runtime reads the latter two in /proc/cpuinfo, and chooses its kernels by them and by what the
+# kernel tells (QEMU's processor). It crashes (SIGSEGV) on part numbers later than these.
 _NEON = "fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid"
 _DOTPROD = f"{_NEON} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+_I8MM = f"{_DOTPROD} i8mm bf16"
 _PROCESSORS = {
+    "i8mm": ("max,sve=off,sme=off", "0xd0b", _I8MM),
     "dotprod": ("cortex-a76", "0xd0b", _DOTPROD),
     "neon": ("cortex-a72", "0xd08", _NEON),
 }
 
 
 def prepare(folder: pathlib.Path) -> tuple[Machine, ...]:
-    """Returns a phone's processors, first with dot products, then without; fetches what lacks.
+    """Returns phones' processors; fetches what `folder` lacks.
+
+    With products of 8-bit matrices (Armv8.6), with dot products (Armv8.2), and with neither.
 
     Args:
       folder: Where packages, their contents and the wheels are kept, some 250 MB.

@@ -112,7 +112,7 @@ class Comparison:
         """Starts nothing yet.
 
         Args:
-          machines: The first has dot products.
+          machines: The last alone has no dot products.
           engines: Some of ENGINES.
         """
         self.rows: dict[tuple[str, str, str], Row] = {}
@@ -235,7 +235,7 @@ class Comparison:
 
     def _promised(self, row: Row, everywhere: bool) -> Sequence[Runtime]:
         row.num_unpromised += not everywhere
-        return self._runtimes if everywhere else self._runtimes[:1]
+        return self._runtimes if everywhere else self._runtimes[:-1]
 
     def _find(self, path: pathlib.Path, engine: str, machine: str, reason: str) -> None:
         self.findings.append(Finding(str(path), engine, machine, reason))

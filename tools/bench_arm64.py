@@ -4,9 +4,8 @@
 
 Of one op: the cases that the kernels' tests collect (`make bench-arm64` does both). Of whole
 models: every tensor, each op on the library's own values of its inputs where those differ, and the
-outputs of the file as it is. Each on a processor with dot products and on one without. Exit code
-0: all equal; 1: some element differs; 2: the request cannot be served. Times under QEMU say nothing
-about a phone's.
+outputs of the file as it is. Each on processors of three generations. Exit code 0: all equal; 1:
+some element differs; 2: the request cannot be served. Times under QEMU say nothing about a phone's.
 """
 
 import os
@@ -121,7 +120,7 @@ def _print(comparison: Comparison, skipped: dict[str, str], machines: Sequence[M
     names = [machine.name for machine in machines]
     table = Table(
         *("op or model", "types", "engine", "cases", "refused", "unpromised", "elements"),
-        *(f"differ: {name}" for name in names),
+        *(f"differ: {name.partition(',')[0]}" for name in names),
         "max diff",
         title="predictions for arm64 against the library",
         title_justify="left",
