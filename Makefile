@@ -2,9 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZ_STAMP := $(VENV)/.installed-fuzz
+FUZZ_SECONDS ?= 3600
 
-.PHONY: help demo test test-ops fuzz lint format lock clean
-.PHONY: bench-accuracy bench-arm64 bench-ill-conditioned bench-interpreter bench-step-time
+.PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
+.PHONY: bench-accuracy bench-arm64 bench-engines bench-ill-conditioned bench-interpreter
+.PHONY: bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -16,6 +19,16 @@ $(STAMP): requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
+$(FUZZ_STAMP): requirements-fuzz.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: --requirement requirements-fuzz.txt
+	@touch $@
+
+out/corpus/.collected: $(STAMP)
+	INTONLY_CORPUS=out/corpus $(BIN)/python -m pytest -n 2 -q \
+	  $(addprefix tests/pipeline/interpreter/,kernels boundary_test.py control_flow_test.py)
+	@touch $@
+
 demo: $(STAMP) ## Take a network the whole road on the embedded data set; results under out/demo/.
 	$(BIN)/python -m tools.run_pipeline --output_dir=out/demo
 
@@ -23,10 +36,13 @@ test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each op and type.
-	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
+	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels tests/pipeline/interpreter/fast_test.py
 
 fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
 	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000 --corpus=out/corpus
+
+fuzz-coverage: $(FUZZ_STAMP) out/corpus/.collected ## Fuzz by coverage for an hour, or FUZZ_SECONDS=n (Linux on x86-64).
+	$(BIN)/python -m tests.pipeline.interpreter.fuzz_coverage --seconds=$(FUZZ_SECONDS) --corpus=out/corpus
 
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
@@ -37,9 +53,12 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## Pin requirements.in for Python 3.10 to 3.13 (needs uv on the PATH).
-	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make lock" -q requirements.in -o requirements.txt
+lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
+	for name in requirements requirements-fuzz; do \
+	  uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
+	    || exit; \
+	done
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy
@@ -53,6 +72,9 @@ bench-arm64: $(STAMP) ## Predictions for a phone against the arm64 library under
 
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter
+
+bench-engines: $(STAMP) ## Every tensor of every shared model against every runtime.
+	$(BIN)/python -m tools.bench_engines --model=$${INTONLY_SHARED:-../shared}/tflite_models
 
 bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT here against tfmot's.
 	$(BIN)/python -m tools.bench_ill_conditioned

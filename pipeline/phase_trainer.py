@@ -13,6 +13,7 @@ from rich.progress import Progress as ProgressBar
 
 from pipeline import checkpoint, history
 from pipeline.checkpoint import Epoch, PhaseName, Progress
+from pipeline.distillation import Loss, cross_entropy
 from pipeline.errors import RunDirError, TrainingError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.run_dir import RunDir
@@ -35,6 +36,7 @@ class PhasePlan:
       eval_batches: Returns the held-out batches.
       flags_at: step -> flags of the model in that step; constant over long stretches.
       set_flags: Sets such flags; the training step is traced anew whenever they change.
+      loss: Of a batch; the model's own losses (regularization) are added.
     """
 
     name: PhaseName
@@ -44,6 +46,7 @@ class PhasePlan:
     eval_batches: Callable[[], Iterable[Batch]]
     flags_at: Callable[[int], Mapping[str, bool]] = lambda _: {}
     set_flags: Callable[[Mapping[str, bool]], None] = lambda _: None
+    loss: Loss = cross_entropy
 
 
 class PhaseTrainer:
@@ -135,7 +138,7 @@ class PhaseTrainer:
         if (flags := self._plan.flags_at(step)) != self._flags:
             self._plan.set_flags(flags)
             self._flags = flags
-            self._train_step = _train_step(self.model, self._optimizer)
+            self._train_step = _train_step(self.model, self._optimizer, self._plan.loss)
         loss, num_correct = self._train_step(pictures, labels)
         if not math.isfinite(loss):
             raise self._failure(f"the loss became {float(loss)}", step)
@@ -191,15 +194,14 @@ def _warm_up_and_cosine(
 
 
 def _train_step(
-    model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer
+    model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer, loss_of: Loss
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Returns a function (pictures, labels) -> (loss, number classified right) that trains."""
 
     def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = model(pictures, training=True)
-            cross_entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(cross_entropies) + sum(model.losses)
+            loss = loss_of(pictures, labels, logits) + sum(model.losses)
         variables = model.trainable_variables
         gradients = tape.gradient(loss, variables)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -18,10 +18,11 @@ from absl import logging
 
 from pipeline import checkpoint, files, history, report
 from pipeline.checkpoint import Progress
+from pipeline.distillation import Distillation, Loss, check_teacher, cross_entropy
 from pipeline.errors import RunDirError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
-from pipeline.run_dir import RunDir
+from pipeline.run_dir import RunDir, is_begun
 from pipeline.train_config import TrainConfig
 
 
@@ -86,22 +87,31 @@ def run(run_dir: RunDir, stages: Stages) -> TrainResult:
     is, and told again.
 
     Raises:
-      TrainingError: The loss or the weights stopped being finite.
+      TrainingError: The loss or the weights stopped being finite, or the teacher does not fit.
       RunDirError: A checkpoint or model in the directory is damaged or missing.
       OSError: The directory cannot be written, or the disk is full.
     """
     if (file := checkpoint.latest(run_dir.checkpoints)) is not None:
         # A kill may have come between the checkpoint and the history.
         history.write_csv(run_dir.history, checkpoint.load(file)[0].epochs)
+    teacher_file = _teacher_file(run_dir.config)
+    teacher = None
+    if teacher_file:  # Looked at first: a wrong one should not be met after hours.
+        teacher = _load_model(teacher_file)
+        check_teacher(teacher, run_dir.input_spec.shape, run_dir.num_classes)
     progress = _train_float(run_dir, stages)
     if run_dir.config.qat_epochs:
-        progress = _train_qat(run_dir, stages, progress)
+        progress = _train_qat(run_dir, stages, progress, teacher)
     result = _result(run_dir, progress)
     report.write(
         run_dir.report,
         "train",
         {**dataclasses.asdict(result), "epochs": progress.epochs, "config": run_dir.config},
-        inputs=[path for path in (run_dir.float_model, run_dir.qat_model) if path.exists()],
+        inputs=[
+            path
+            for path in (run_dir.float_model, run_dir.qat_model, teacher_file)
+            if path and path.exists()
+        ],
         seed=run_dir.config.seed,
     )
     return result
@@ -134,7 +144,9 @@ def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
     return trainer.progress
 
 
-def _train_qat(run_dir: RunDir, stages: Stages, progress: Progress) -> Progress:
+def _train_qat(
+    run_dir: RunDir, stages: Stages, progress: Progress, teacher: tf_keras.Model | None
+) -> Progress:
     """Makes qat.keras from float.keras, unless it is there; returns the progress at its end."""
     if run_dir.qat_model.exists():
         return progress
@@ -154,6 +166,7 @@ def _train_qat(run_dir: RunDir, stages: Stages, progress: Progress) -> Progress:
         eval_batches=stages.eval_batches,
         flags_at=_qat_flags(config, config.qat_epochs * run_dir.steps_per_epoch, float_model),
         set_flags=lambda flags: stages.set_phase(model, **flags),
+        loss=_qat_loss(config, teacher or float_model),
     )
     trainer = PhaseTrainer(plan, model, run_dir)
     if (file := checkpoint.latest(run_dir.checkpoints)) is not None and progress.phase == "qat":
@@ -169,6 +182,22 @@ def _train_qat(run_dir: RunDir, stages: Stages, progress: Progress) -> Progress:
     stages.set_phase(model, update_ranges=False, freeze_batch_norm=True)
     _save_model(model, run_dir.qat_model)
     return trainer.progress
+
+
+def _qat_loss(config: TrainConfig, teacher: tf_keras.Model) -> Loss:
+    if config.teacher is None:
+        return cross_entropy
+    weights = config.distill_temperature, config.distill_alpha, config.distill_beta
+    return Distillation(*weights).loss(teacher)
+
+
+def _teacher_file(config: TrainConfig) -> pathlib.Path | None:
+    """Returns the file of a teacher that is not the run's own float model."""
+    if config.teacher in (None, "float"):
+        return None
+    path = pathlib.Path(config.teacher)
+    is_run = path.is_dir() and is_begun(path)
+    return RunDir.open(path, "float_model").float_model if is_run else path
 
 
 def _qat_flags(

@@ -23,6 +23,10 @@ _QAT = frozenset(
         "freeze_bn_step",
         "freeze_ranges_step",
         "calibration_batches",
+        "teacher",
+        "distill_temperature",
+        "distill_alpha",
+        "distill_beta",
     )
 )
 
@@ -53,6 +57,11 @@ class TrainConfig:
       freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
       freeze_ranges_step: First QAT step with frozen activation ranges; None for never.
       calibration_batches: Training batches that set the activation ranges before QAT; >= 1.
+      teacher: Whose answers QAT also learns from: "float", the run's own float model; or another
+        run's directory, or a Keras file; None for nobody.
+      distill_temperature: Softens both answers; above 0.
+      distill_alpha: Weight of the labels in QAT's loss, where there is a teacher.
+      distill_beta: Weight of the teacher.
       checkpoint_steps: A checkpoint every so many steps besides one per epoch; 0 for none.
       num_threads: Of TensorFlow; 0 for one per core. Sums depend on it in their last bits.
     """
@@ -78,6 +87,10 @@ class TrainConfig:
     freeze_bn_step: int | None = None
     freeze_ranges_step: int | None = None
     calibration_batches: int = 8
+    teacher: str | None = None
+    distill_temperature: float = 4.0
+    distill_alpha: float = 0.5
+    distill_beta: float = 0.5
     checkpoint_steps: int = 0
     num_threads: int = 0
 

@@ -37,7 +37,7 @@ class OpCase:
         """
         path = folder / f"{hashlib.sha256(self.model).hexdigest()}.tflite"
         arrays = {str(position): stack for position, stack in enumerate(self.inputs)}
-        arrays[_ENGINES] = np.array(self.engines)
+        arrays[_ENGINES] = np.array(self.engines, np.str_)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
         files.write_bytes(path.with_suffix(".npz"), buffer.getvalue())

@@ -75,6 +75,12 @@ _CONFIG_FLAGS = (
     _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
     _integer("freeze_ranges_step", "First QAT step with frozen ranges; default: never.", 0),
     _integer("calibration_batches", "Batches that set the ranges before QAT.", 1),
+    _string(
+        "teacher", "QAT learns from it too: float (this run's), a run directory, a Keras file."
+    ),
+    _float("distill_temperature", "Softens the answers of teacher and student.", 1e-3),
+    _float("distill_alpha", "Weight of the labels, where there is a teacher.", 0.0),
+    _float("distill_beta", "Weight of the teacher.", 0.0),
     _integer("checkpoint_steps", "Steps between checkpoints besides one per epoch; 0: none.", 0),
     _integer("num_threads", "Of TensorFlow; 0: one per core. The last bits depend on it.", 0),
 )

@@ -19,7 +19,7 @@ outputs, watched by the guard like any other: no float reaches it.
 
 Constraints (tests are named after these labels):
   C1  codes are int8, uint8 or int16; reals are float32; tflite-micro does not quantize to uint8.
-  C2  input and output have the same shape.
+  C2  there is one input, of the output's shape.
 
 Source: AffineQuantize and Dequantize, tensorflow/lite/kernels/internal/{reference,optimized};
 XNNPACK, src/f32-qs8-vcvt and src/qs8-f32-vcvt.
@@ -145,6 +145,7 @@ def _prepare(context: OpContext, engine: str) -> _Evaluate:
     if float_edges.is_detection(context.operator):
         # TFLite calls its optimized kernel for the scores, whatever the engine.
         return detection.prepare(context, None if engine == "tflm" else _dequantize_in_groups)
+    context.require(len(context.inputs) == 1, "C2", "one input", len(context.inputs))
     if context.operator.op == "DEQUANTIZE":
         return _prepare_dequantize(context, engine)
     return _prepare_quantize(context, engine)

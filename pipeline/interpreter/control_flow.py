@@ -14,7 +14,8 @@ Constraints (tests are named after these labels):
   C2  a subgraph takes and gives tensors of the types and static shapes that its caller declares;
       that of CALL_ONCE takes and gives nothing.
 
-How often subgraphs are called in one run, and how deep, is bounded: see machine.py.
+A WHILE whose values repeat, and which depends on nothing else, is an error. How often subgraphs are
+called in one run, and how deep, is bounded: see machine.py.
 
 Source: tensorflow/lite/kernels/{var_handle,read_variable,assign_variable,call_once,if,while}.cc;
 tensorflow/lite/micro/kernels/call_once.cc.
@@ -26,6 +27,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.resources import Resources, check_size, first_value
@@ -49,6 +51,10 @@ class Caller(Protocol):
 
     def prepare(self, index: int) -> Subgraph:
         """Makes a subgraph ready to be called, and returns it."""
+        ...
+
+    def calls_are_pure(self, index: int) -> bool:
+        """Whether what a prepared subgraph gives depends on its inputs only."""
         ...
 
     def call(self, index: int, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -124,9 +130,19 @@ def _while(context: OpContext, caller: Caller) -> Evaluate:
     context.require(len(answers) == 1, "C2", "a condition with one output", len(answers))
     _require_condition(context, answers[0])
 
+    are_pure = caller.calls_are_pure(condition) and caller.calls_are_pure(body)
+
     def evaluate(*values: np.ndarray) -> tuple[np.ndarray, ...]:
+        # Any cycle of values is found: each is compared with one of before, which is replaced
+        # after 1, 2, 4, ... iterations.
+        earlier, age, last_age = values, 0, 1
         while caller.call(condition, values)[0].item():
             values = caller.call(body, values)
+            if are_pure and all(map(np.array_equal, values, earlier)):
+                raise ModelError(f"{context.where} never ends: its values repeat")
+            age += 1
+            if age == last_age:
+                earlier, age, last_age = values, 0, 2 * last_age
         return values
 
     return evaluate

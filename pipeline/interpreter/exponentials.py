@@ -11,7 +11,6 @@ import dataclasses
 import numpy as np
 
 from pipeline.interpreter import fixed_point
-from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.op_context import OpContext
 from pipeline.quant_params import QuantizedMultiplier
 
@@ -73,11 +72,3 @@ def float32_table(input_scale: float, beta: float) -> np.ndarray:
     exponents = factor * np.arange(256, dtype=np.float32)
     # Through float64, because numpy's own float32 exp is not correctly rounded.
     return np.exp(exponents.astype(np.float64)).astype(np.float32)
-
-
-def float32_total(values: Float32) -> Float32:
-    """Returns the sums over the last axis, which stays, added in order; ties to even."""
-    result = values.at((..., slice(0, 1)))
-    for index in range(1, values.significand.shape[-1]):
-        result = result.plus(values.at((..., slice(index, index + 1))))
-    return result

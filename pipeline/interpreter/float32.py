@@ -56,9 +56,14 @@ class Float32:
         """Returns the rounded 1 / self, for positive numbers."""
         # 2**49 over a number of 24 bits has 26 bits or 25; what is left decides no tie by itself,
         # since a reciprocal of a number with 24 bits never ends in a tie but for powers of two.
-        normal = _rounded_to_full(self)
+        normal = self.normalized()
         quotient, rest = np.divmod(np.int64(1) << 49, normal.significand)
         return _rounded(quotient * 2 + (rest != 0), -normal.exponent - 50)
+
+    def normalized(self) -> "Float32":
+        """Returns the same numbers >= 0 with significands of exactly 24 bits, but for 0."""
+        missing = _BITS - fixed_point.bit_length(self.significand)
+        return Float32(self.significand << missing, self.exponent - missing)
 
     def to_integers(self, ties_to_even: bool = True) -> np.ndarray:
         """Returns int64, rounded to nearest; magnitudes from 2**40 on saturate.
@@ -104,9 +109,3 @@ def _in_units(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
     left, right = np.clip(shift, 0, _SUM_BITS), np.clip(-shift, 0, 62)
     fallen = value & ((np.int64(1) << right) - 1)
     return ((value << left) >> right) | (fallen != 0)
-
-
-def _rounded_to_full(value: Float32) -> Float32:
-    """Returns the same numbers with significands of exactly 24 bits."""
-    missing = _BITS - fixed_point.bit_length(value.significand)
-    return Float32(value.significand << missing, value.exponent - missing)

@@ -83,6 +83,10 @@ class Machine:
             self._depth -= 1
         return self._callees[index].subgraph
 
+    def calls_are_pure(self, index: int) -> bool:
+        """Whether what a prepared subgraph gives depends on its inputs only."""
+        return self._callees[index].is_pure
+
     def call(self, index: int, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Returns a subgraph's outputs.
 

@@ -14,7 +14,7 @@ from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
 from pipeline.interpreter import control_flow, engines, fast, guard, resources
 from pipeline.interpreter.control_flow import Caller
-from pipeline.interpreter.kernel import Kernel, OperandError
+from pipeline.interpreter.kernel import OperandError
 from pipeline.interpreter.kernels import KERNELS
 from pipeline.interpreter.op_context import OpContext
 
@@ -148,7 +148,8 @@ def _check_dtypes(subgraph: Subgraph) -> None:
         dtypes = (*_DTYPES, _HANDLE) if op.op in control_flow.OPS else _DTYPES
         for index in (*op.inputs, *op.outputs):
             if index != ABSENT:
-                _check_dtype(subgraph.tensors[index], dtypes)
+                tensor = subgraph.tensors[index]
+                _check_dtype(tensor, dtypes if tensor.data is None else dtypes + _PACKED_DTYPES)
 
 
 def _check_variables(subgraph: Subgraph) -> None:
@@ -163,8 +164,7 @@ def _variables(subgraph: Subgraph) -> list[Tensor]:
 
 
 def _check_dtype(tensor: Tensor, dtypes: Sequence[str]) -> None:
-    is_packed_constant = tensor.data is not None and tensor.dtype in _PACKED_DTYPES
-    if tensor.dtype not in dtypes and not is_packed_constant:
+    if tensor.dtype not in dtypes:
         raise UnsupportedOpError(
             f"tensor {tensor.index} {tensor.name!r} is {tensor.dtype}; needed one of "
             f"{', '.join(dtypes)}"
@@ -179,11 +179,12 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
     context = OpContext.of(operator, subgraph, settings.target)
     if operator.op in control_flow.OPS:
         evaluate = control_flow.OPS[operator.op](context, caller)
+        _check_number_of_inputs(context, evaluate)
         return Step(operator, evaluate, context.inputs, context.outputs)
     try:
         with np.errstate(over="ignore"):
             kernel, context = engines.choose(settings.engine, context)
-            _check_number_of_inputs(kernel, context)
+            _check_number_of_inputs(context, kernel.evaluate, num_others=1)
             params = kernel.prepare(context)
     except ArithmeticError as error:  # Of scales like 1e38 and 1e-38.
         raise ModelError(f"{context.where}: its scales lead to no multiplier: {error}") from error
@@ -200,12 +201,14 @@ def _prepare(operator: Operator, subgraph: Subgraph, settings: Settings, caller:
     return Step(operator, evaluate, context.inputs, (*context.outputs, *changed), command)
 
 
-def _check_number_of_inputs(kernel: Kernel, context: OpContext) -> None:
+def _check_number_of_inputs(
+    context: OpContext, evaluate: Callable[..., object], num_others: int = 0
+) -> None:
     """Checks that evaluate() can be given all inputs; prepare() misses those that it needs."""
-    parameters = inspect.signature(kernel.evaluate).parameters.values()
+    parameters = inspect.signature(evaluate).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return
-    most = len(parameters) - 1
+    most = len(parameters) - num_others
     if len(context.inputs) > most:
         raise ModelError(
             f"{context.where}: needed at most {most} inputs, got {len(context.inputs)}"

@@ -5,14 +5,17 @@ near a tie, one rounding of it gives the same integer (`OneRounding`); what lies
 again, step by step.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 
 from pipeline.interpreter import fixed_point
+
+_FloatT = TypeVar("_FloatT", bound="_FloatingPoint")
 
 _LOW_32_BITS = 2**32 - 1
 # Bits of an IEEE-754 significand, the leading one included: of a double, and of a float32.
@@ -296,14 +299,11 @@ class OneRounding:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DoublePrecision:
-    """Rounds as a double would, in integers: to 53 bits, ties to even; then ties away from zero.
-
-    A double is a 53-bit integer times a power of two, so the exact product with an int32 has 84
-    bits: it is held as high * 2**32 + low.
+class _FloatingPoint(abc.ABC):
+    """Rounds as a multiplication of floats does: more than once.
 
     Attributes:
-      significand: int64[channels], or a scalar for all of them; 53 bits.
+      significand: int64[channels], or a scalar for all of them; of BITS bits.
       exponent: int64, same shape; the multiplier is significand * 2**exponent.
       nearest: What gives the same away from ties; None where multipliers are huge.
     """
@@ -312,14 +312,37 @@ class DoublePrecision:
     exponent: np.ndarray
     nearest: OneRounding | None
 
-    # A multiplier of 31 bits is off by 2**-31 of itself: results below 2**17 by 2**-14.
-    _LIMIT_BITS: ClassVar[int] = 17
+    BITS: ClassVar[int]
+    LIMIT_BITS: ClassVar[int]  # Results below 2**LIMIT_BITS are off by less than 2**-12.
 
     @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "DoublePrecision":
-        """Takes real multipliers (doubles, one per channel) apart, exactly."""
-        significand, exponent = _take_apart(multipliers, _DOUBLE_BITS)
+    def from_real(cls: type[_FloatT], multipliers: Sequence[float]) -> _FloatT:
+        """Takes real multipliers (floats of BITS bits, one per channel) apart, exactly."""
+        significand, exponent = _take_apart(multipliers, cls.BITS)
         return cls(significand, exponent, OneRounding.of(significand, exponent))
+
+    def _rounded(self, accumulator: np.ndarray) -> np.ndarray:
+        if self.nearest is not None:
+            return self.nearest.checked(accumulator, self.LIMIT_BITS, self._exact)
+        channels = np.arange(accumulator.size) % self.exponent.size
+        return self._exact(accumulator.reshape(-1), channels).reshape(accumulator.shape)
+
+    @abc.abstractmethod
+    def _exact(self, accumulator: np.ndarray, channels: np.ndarray) -> np.ndarray:
+        """Returns rounded products of int32[count] as int32, step by step; takes their channels."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DoublePrecision(_FloatingPoint):
+    """Rounds as a double would, in integers: to 53 bits, ties to even; then ties away from zero.
+
+    A double is a 53-bit integer times a power of two, so the exact product with an int32 has 84
+    bits: it is held as high * 2**32 + low.
+    """
+
+    BITS = _DOUBLE_BITS
+    # A multiplier of 31 bits is off by 2**-31 of itself: results below 2**17 by 2**-14.
+    LIMIT_BITS = 17
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
         """Returns the rounded products of int32 or int64 as int32; what does not fit is -2**31.
@@ -327,11 +350,7 @@ class DoublePrecision:
         That is what x86-64 makes of a double which no int32 can hold.
         """
         narrow = accumulator.astype(np.int32, copy=False)
-        if self.nearest is None:
-            channels = np.arange(narrow.size) % self.exponent.size
-            result = self._exact(narrow.reshape(-1), channels).reshape(narrow.shape)
-        else:
-            result = self.nearest.checked(narrow, self._LIMIT_BITS, self._exact)
+        result = self._rounded(narrow)
         if accumulator.dtype == np.int64:
             for place in np.flatnonzero(narrow != accumulator):
                 result.reshape(-1)[place] = self._exact_of_long(
@@ -377,37 +396,20 @@ class DoublePrecision:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SinglePrecision:
+class SinglePrecision(_FloatingPoint):
     """Rounds as float32 would, in integers, ties to even each time: XNNPACK's requantization.
 
     The accumulator is rounded to 24 bits, its product with the multiplier to 24 bits again, and
     that to an integer.
-
-    Attributes:
-      significand: int64[channels], or a scalar for all of them; 24 bits.
-      exponent: int64, same shape; the multiplier is significand * 2**exponent.
-      nearest: What gives the same away from ties; None where multipliers are huge.
     """
 
-    significand: np.ndarray
-    exponent: np.ndarray
-    nearest: OneRounding | None
-
+    BITS = _FLOAT32_BITS
     # Two roundings to 24 bits are off by 2**-23 together: results below 2**10 by 2**-13.
-    _LIMIT_BITS: ClassVar[int] = 10
-
-    @classmethod
-    def from_real(cls, multipliers: Sequence[float]) -> "SinglePrecision":
-        """Takes real multipliers (each exactly a float32, one per channel) apart."""
-        significand, exponent = _take_apart(multipliers, _FLOAT32_BITS)
-        return cls(significand, exponent, OneRounding.of(significand, exponent))
+    LIMIT_BITS = 10
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
         """Returns the rounded products as int32, saturating."""
-        if self.nearest is not None:
-            return self.nearest.checked(accumulator, self._LIMIT_BITS, self._exact)
-        channels = np.arange(accumulator.size) % self.exponent.size
-        return self._exact(accumulator.reshape(-1), channels).reshape(accumulator.shape)
+        return self._rounded(accumulator)
 
     def _exact(self, accumulator: np.ndarray, channels: np.ndarray) -> np.ndarray:
         magnitude = np.abs(accumulator.astype(np.int64))

@@ -289,6 +289,51 @@ def test_odd_schedules_are_warned_of(unbroken, tmp_path, caplog, given, warned):
     assert all(re.search(warned, message) for message in messages)
 
 
+def test_a_teacher_of_no_weight_changes_nothing(unbroken, tmp_path):
+    config = dataclasses.replace(_CONFIG, teacher="float", distill_alpha=1.0, distill_beta=0.0)
+    run = _run_dir(tmp_path / "run", config)
+    train.run(run, Stages().as_stages())
+    for got, expected in zip(_weights(run.qat_model), _weights(unbroken[0].qat_model), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("teacher", ["float", "run", "file"])
+def test_a_student_comes_to_answer_like_its_teacher(unbroken, tmp_path, teacher):
+    path = {"float": "float", "run": unbroken[0].path, "file": unbroken[0].float_model}[teacher]
+    config = dataclasses.replace(
+        _CONFIG,
+        teacher=str(path),
+        distill_alpha=0.0,
+        distill_beta=1.0,
+        distill_temperature=2.0,
+    )
+    run = _run_dir(tmp_path / "run", config)
+    train.run(run, Stages().as_stages())
+    pictures, _ = _blobs(seed=99)
+    answers = [
+        tf.nn.softmax(tf_keras.models.load_model(path, compile=False)(pictures)).numpy()
+        for path in (run.qat_model, unbroken[0].qat_model, run.float_model)
+    ]
+    taught, untaught = (np.abs(answer - answers[2]).mean() for answer in answers[:2])
+    assert taught < untaught
+    inputs = set(report.read(run.report, "train")["provenance"]["inputs"])
+    assert (str(unbroken[0].float_model) in inputs) == (teacher != "float")
+
+
+def test_a_teacher_that_does_not_fit_is_refused_before_training(tmp_path):
+    path = tmp_path / "teacher.keras"
+    inputs = tf_keras.Input((4, 4, 3))
+    tf_keras.Model(inputs, tf_keras.layers.GlobalAveragePooling2D()(inputs)).save(path)
+    run = _run_dir(tmp_path / "run", dataclasses.replace(_CONFIG, teacher=str(path)))
+    stages = Stages()
+    with pytest.raises(TrainingError, match=r"needed a model from \(None, 4, 4, 1\)"):
+        train.run(run, stages.as_stages())
+    assert stages.epochs == []
+    gone = _run_dir(tmp_path / "other", dataclasses.replace(_CONFIG, teacher="nowhere.keras"))
+    with pytest.raises(RunDirError, match=r"nowhere\.keras: does not load"):
+        train.run(gone, stages.as_stages())
+
+
 def test_nan_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     config = dataclasses.replace(_CONFIG, float_epochs=40, float_learning_rate=1e18)
     run = _run_dir(tmp_path / "run", config)

@@ -14,7 +14,8 @@ from pipeline.errors import UnsupportedOpError
 from pipeline.graph import Operator, Subgraph
 from pipeline.interpreter.op_context import OpContext
 
-_KERNELS = "pipeline.interpreter.kernels"
+_INTERPRETER = "pipeline.interpreter"
+_KERNELS = f"{_INTERPRETER}.kernels"
 _FILTERED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _MIN_MACS = 1_000_000  # Below, numpy takes about a millisecond, and importing numba 300.
 _ANY = ""  # All kernels of the op do the same.
@@ -39,27 +40,46 @@ class NumpyOp:
 
 # (op, module of the evaluate() that is repeated bit for bit, whatever engine's kernel it stands in)
 # -> our module, whose prepare(NumpyOp) gives a Command, or None for a form that it does not take.
+# "table" is for an evaluate() that computes each code from one code alone, wherever it stands, and
+# raises for none: of QUANTIZE, one kernel rounds the last few codes otherwise.
 _MODULES: dict[tuple[str, str], str] = {
+    ("ABS", f"{_KERNELS}.abs"): "table",
     ("ADD", f"{_KERNELS}.add"): "add",
     ("ADD", f"{_KERNELS}.xnnpack.add"): "add",
     ("AVERAGE_POOL_2D", f"{_KERNELS}.average_pool_2d"): "pool",
     ("CONV_2D", f"{_KERNELS}.conv_2d"): "conv_2d",
     ("DEPTHWISE_CONV_2D", f"{_KERNELS}.depthwise_conv_2d"): "depthwise_conv_2d",
+    ("ELU", f"{_INTERPRETER}.lookup"): "table",
+    ("EXP", f"{_INTERPRETER}.lookup"): "table",
     ("EXPAND_DIMS", _ANY): "reshape",
     ("FULLY_CONNECTED", f"{_KERNELS}.fully_connected"): "fully_connected",
-    ("LOGISTIC", _ANY): "table",
+    ("GELU", f"{_INTERPRETER}.lookup"): "table",
+    ("HARD_SWISH", f"{_KERNELS}.hard_swish"): "table",
+    ("LEAKY_RELU", f"{_KERNELS}.leaky_relu"): "table",
+    ("LEAKY_RELU", f"{_KERNELS}.xnnpack.leaky_relu"): "table",
+    ("LOG", f"{_INTERPRETER}.lookup"): "table",
+    ("LOGISTIC", f"{_INTERPRETER}.lookup"): "table",
+    ("LOGISTIC", f"{_KERNELS}.logistic"): "table",
     ("MAX_POOL_2D", f"{_KERNELS}.max_pool_2d"): "pool",
     ("MEAN", f"{_KERNELS}.mean"): "mean",
     ("MUL", f"{_KERNELS}.mul"): "mul",
+    ("NEG", f"{_KERNELS}.neg"): "table",
     ("PAD", f"{_KERNELS}.pad"): "pad",
-    ("QUANTIZE", _ANY): "table",
-    ("RELU", _ANY): "table",
-    ("RELU6", _ANY): "table",
+    ("QUANTIZE", f"{_INTERPRETER}.rescale"): "table",
+    ("QUANTIZE", f"{_KERNELS}.xnnpack.quantize"): "table",
+    ("RELU", f"{_INTERPRETER}.rescale"): "table",
+    ("RELU6", f"{_INTERPRETER}.rescale"): "table",
+    ("RELU6", f"{_KERNELS}.tflm.relu6"): "table",
+    ("RELU_0_TO_1", f"{_INTERPRETER}.rescale"): "table",
+    ("RELU_N1_TO_1", f"{_INTERPRETER}.rescale"): "table",
     ("RESHAPE", _ANY): "reshape",
+    ("SOFTMAX", f"{_KERNELS}.ruy.softmax"): "softmax_float32",
     ("SOFTMAX", f"{_KERNELS}.softmax"): "softmax",
     ("SQUEEZE", _ANY): "reshape",
     ("SUB", f"{_KERNELS}.sub"): "add",
     ("SUB", f"{_KERNELS}.xnnpack.add"): "add",
+    ("TANH", f"{_INTERPRETER}.lookup"): "table",
+    ("TANH", f"{_KERNELS}.tanh"): "table",
 }
 
 OPS = frozenset(op for op, _ in _MODULES)

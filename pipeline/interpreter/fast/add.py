@@ -1,4 +1,4 @@
-"""ADD and SUB, int8, by one rounding instead of six.
+"""ADD and SUB of 8 bits, by one rounding instead of six.
 
 The reference rounds both terms and their sum twice each. Unless the sum lies near a tie,
 
@@ -11,14 +11,18 @@ has the second multiplier negative.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp, elementwise, rounding, simd
+from pipeline.graph import Tensor
+from pipeline.interpreter.fast import NumpyOp, elementwise, int8, rounding, simd
 from pipeline.interpreter.fast.command import Command, aligned, record
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
 from pipeline.interpreter.kernels import add
 from pipeline.interpreter.kernels.xnnpack import add as xnnpack_add
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.requantizers import Requantizer
 
 _CODES = np.arange(-128, 128, dtype=np.int32)
 _LEFT_SHIFT = 20  # The reference's, of centered codes.
@@ -65,21 +69,28 @@ class _Sum:
 def prepare(op: NumpyOp) -> Command | None:
     """Returns the command, or None for types, shapes or scales that are not for it."""
     operands = elementwise.operands(op.context)
-    if operands is None or op.context.dtypes != ("int8", "int8", "int8"):
+    if operands is None or int8.dtypes(op.context) != ("int8", "int8", "int8"):
         return None
     if isinstance(op.params, xnnpack_add.Params):
-        return _prepare_delegate(op.params, operands)
+        return _prepare_delegate(op.context, op.params, operands)
     params: add.Params = op.params
-    first, second = (params.first, params.second)[:: -1 if operands.is_swapped else 1]
-    multipliers = first.requantizer, second.requantizer, params.output.requantizer
-    if any(type(requantizer).__name__ != "DoubleRounding" for requantizer in multipliers):
+    output = int8.stage(params.output)
+    first, second = (
+        _in_memory(op.context.input(position), (params.first, params.second)[position])
+        for position in operands.positions
+    )
+    requantizers = first.requantizer, second.requantizer, output.requantizer
+    if any(type(requantizer).__name__ != "DoubleRounding" for requantizer in requantizers):
         return None
-    signs = (1, -1 if op.context.operator.op == "SUB" else 1)[:: -1 if operands.is_swapped else 1]
+    signs = [
+        -1 if op.context.operator.op == "SUB" and position == 1 else 1
+        for position in operands.positions
+    ]
     terms = [
         sign * operand.requantizer((_CODES - operand.zero_point) << _LEFT_SHIFT)
         for sign, operand in zip(signs, (first, second), strict=True)
     ]
-    total = _sum(params, first, second, terms, signs)
+    total = _sum(first, second, output.requantizer, terms, signs)
     if total is None:
         return None
     tables = tuple(aligned(term.astype(np.int32)) for term in terms)
@@ -87,12 +98,12 @@ def prepare(op: NumpyOp) -> Command | None:
         first.zero_point * total.first_multiplier + second.zero_point * total.second_multiplier
     )
     half = 1 << (total.shift - 1)
-    significand, exponent = vars(params.output.requantizer).values()
+    significand, exponent = vars(output.requantizer).values()
     made = record(
         _RECORD,
         first_multiplier=total.first_multiplier,
         second_multiplier=total.second_multiplier,
-        offset=half + (params.output.zero_point << total.shift) - products,
+        offset=half + (output.zero_point << total.shift) - products,
         shift=total.shift,
         has_ties=1,
         tolerance=1 << total.tolerance_bits,
@@ -101,39 +112,48 @@ def prepare(op: NumpyOp) -> Command | None:
         second_terms=tables[1].ctypes.data,
         significand=int(significand),
         exponent=int(exponent),
-        zero_point=params.output.zero_point,
-        activation_min=params.output.activation_min,
-        activation_max=params.output.activation_max,
+        zero_point=output.zero_point,
+        activation_min=output.activation_min,
+        activation_max=output.activation_max,
         **operands.fields,
     )
     return Command(run.address, made, operands.slots, (*operands.kept, *tables))
 
 
-def _prepare_delegate(params: xnnpack_add.Params, operands: elementwise.Operands) -> Command:
-    first, second = params.multipliers[:: -1 if operands.is_swapped else 1]
+def _in_memory(tensor: Tensor, operand: add.Operand) -> add.Operand:
+    """Returns an operand of codes as compiled memory holds them."""
+    zero_point = int8.zero_point(tensor, operand.zero_point)
+    return dataclasses.replace(operand, zero_point=zero_point)
+
+
+def _prepare_delegate(
+    context: OpContext, params: xnnpack_add.Params, operands: elementwise.Operands
+) -> Command:
+    first, second = (params.multipliers[position] for position in operands.positions)
+    offset = int8.offset(context.output.dtype)  # XNNPACK has one type on all sides.
     made = record(
         _RECORD,
         first_multiplier=first,
         second_multiplier=second,
-        offset=params.bias,
+        offset=params.bias + (first + second) * offset,
         shift=params.shift,
-        zero_point_after=params.output_zero_point,
-        activation_min=params.activation_range[0],
-        activation_max=params.activation_range[1],
+        zero_point_after=params.output_zero_point - offset,
+        activation_min=params.activation_range[0] - offset,
+        activation_max=params.activation_range[1] - offset,
         **operands.fields,
     )
     return Command(run.address, made, operands.slots, operands.kept)
 
 
 def _sum(
-    params: add.Params,
     first: add.Operand,
     second: add.Operand,
-    terms: list[np.ndarray],
-    signs: tuple[int, ...],
+    requantizer: Requantizer,
+    terms: Sequence[np.ndarray],
+    signs: Sequence[int],
 ) -> _Sum | None:
     """Returns the sum in 32 bits, or None where too many results would lie near ties."""
-    output, exponent = (int(value) for value in vars(params.output.requantizer).values())
+    output, exponent = (int(value) for value in vars(requantizer).values())
     bits = 31 - exponent  # The reference's sum of terms times `output` has so many after the point.
     slopes = []  # Of the same sum, per step of a code; with `more` bits.
     more = 31 + 31  # Shifts of the terms lie between -31 and 0.

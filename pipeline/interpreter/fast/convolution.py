@@ -6,15 +6,17 @@ the sum of each channel's weights takes the 128 back, together with the input's 
   sum of weight * (code - zero_point)
       = sum of weight * (code + 128) - (zero_point + 128) * (sum of weights)
 
-Two kernels do the same with the two forms of dot().
+Weights have no zero point: it is subtracted when the op is prepared. Two kernels do the same with
+the two forms of dot(); that of bytes takes weights of 8 bits only.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
-from pipeline.interpreter import convolution
-from pipeline.interpreter.fast import rounding, simd
+from pipeline.interpreter import filtered
+from pipeline.interpreter.fast import int8, rounding, simd
 from pipeline.interpreter.fast.command import (
     OUTPUT,
     SCRATCH,
@@ -24,6 +26,9 @@ from pipeline.interpreter.fast.command import (
     record,
 )
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
+from pipeline.interpreter.op_context import OpContext
+from pipeline.interpreter.output_stage import OutputStage
+from pipeline.interpreter.window import Window
 
 _CODE_OFFSET = 128  # Codes + 128 are unsigned.
 _ROW_BYTES_AT_ONCE = 2**17  # Rows that stay in the second-level cache while channels pass by.
@@ -60,31 +65,79 @@ _RECORD = np.dtype(
 )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Constants:
+    """What an op with a filter multiplies with and adds, as compiled memory has codes.
+
+    Attributes:
+      input_zero_point: Of the data.
+      filters: int16, weights less their zero point.
+      bias: int32[channels].
+      output: The last step.
+    """
+
+    input_zero_point: int
+    filters: np.ndarray
+    bias: np.ndarray
+    output: OutputStage
+
+    @property
+    def fit_bytes(self) -> bool:
+        """Whether the CPU multiplies bytes, and the weights are such."""
+        limits = np.iinfo(np.int8)
+        fit = limits.min <= self.filters.min() and self.filters.max() <= limits.max
+        return simd.HAS_VNNI and bool(fit)
+
+    def bound(self, num_taps: int) -> int:
+        """Returns what no accumulator of so many products exceeds in magnitude."""
+        largest = int(np.abs(self.filters).max())
+        return 255 * num_taps * largest + int(np.abs(self.bias.astype(np.int64)).max())
+
+    def folded_bias(self, filters: np.ndarray) -> np.ndarray:
+        """Returns int32, padded to whole blocks: the bias where data are codes + 128.
+
+        Args:
+          filters: The same weights as [channels, taps].
+        """
+        channels, sums = len(filters), filters.sum(axis=1, dtype=np.int64)
+        folded = np.zeros(-(-channels // simd.NUM_LANES) * simd.NUM_LANES, np.int64)
+        folded[:channels] = self.bias - (self.input_zero_point + _CODE_OFFSET) * sums
+        return aligned(folded.astype(np.int32))  # Wraps, as accumulators do.
+
+
+def constants(context: OpContext, params: filtered.Params) -> Constants | None:
+    """Returns the constants of an op; None unless it has them, and data of 8 bits."""
+    input_, filter_, bias = context.input(0), context.input(1), context.optional_input(2)
+    offsets = np.zeros(context.output.shape[-1], np.int32) if bias is None else bias.data
+    if input_.dtype not in int8.TYPES or filter_.data is None or offsets is None:
+        return None
+    return Constants(
+        int8.zero_point(input_, params.input_zero_point),
+        filter_.data.astype(np.int16) - np.int16(params.filter_zero_point),
+        offsets,
+        params.output,
+    )
+
+
 def prepare(
-    params: convolution.Params,
-    image: tuple[int, ...],
-    filter_: np.ndarray,
-    bias: np.ndarray | None,
-    generic: bool,
+    constants: Constants, window: Window, image: tuple[int, ...], generic: bool
 ) -> Command | None:
     """Returns the command of a convolution, or None where it does not apply.
 
     Args:
-      params: Of the op's kernel.
+      constants: Of the op; filters are [channels, height, width, depth].
+      window: How the filter slides.
       image: The input's shape, [batch, height, width, depth].
-      filter_: int8[channels, height, width, depth].
-      bias: int32[channels]; None is all 0.
       generic: Whether to do without VNNI instructions.
     """
-    channels, filter_height, filter_width, depth = filter_.shape
-    size = filter_height * filter_width * depth
-    offsets = np.zeros(channels, np.int32) if bias is None else bias
-    bound = 128 * 255 * size + int(np.abs(offsets.astype(np.int64)).max())
-    stage = rounding.prepare(params.output, channels, bound)
+    channels, filter_height, filter_width, depth = constants.filters.shape
+    filters = constants.filters.reshape(channels, -1)
+    size = filters.shape[1]
+    stage = rounding.prepare(constants.output, channels, constants.bound(size))
     if stage is None:
         return None
-    height, width = params.window.height, params.window.width
-    uses_bytes = simd.HAS_VNNI and not generic
+    height, width = window.height, window.width
+    uses_bytes = constants.fit_bytes and not generic
     codes_per_unit = _BYTES_PER_UNIT if uses_bytes else _BYTES_PER_UNIT // 2
     num_units = -(-size // codes_per_unit)
     row_bytes = num_units * _BYTES_PER_UNIT
@@ -92,8 +145,8 @@ def prepare(
     rows_at_once = min(max(_ROW_BYTES_AT_ONCE // row_bytes, 1), num_rows)
     if rows_at_once > simd.TILE_ROWS:
         rows_at_once -= rows_at_once % simd.TILE_ROWS
-    weights = pack(filter_.reshape(channels, size), uses_bytes)
-    folded = fold_zero_point(filter_.reshape(channels, size), offsets, params.input_zero_point)
+    weights = pack(filters, uses_bytes)
+    folded = constants.folded_bias(filters)
     made = record(
         _RECORD,
         weights=weights.ctypes.data,
@@ -114,7 +167,7 @@ def prepare(
         dilation_width=width.dilation,
         padding_top=height.padding[0],
         padding_left=width.padding[0],
-        padding_code=params.input_zero_point,
+        padding_code=constants.input_zero_point,
         # Then rows of scratch memory follow each other as they do in the image.
         is_pointwise=filter_height * filter_width * height.stride * width.stride == 1
         and depth % codes_per_unit == 0
@@ -129,7 +182,7 @@ def prepare(
 
 
 def pack(filters: np.ndarray, uses_bytes: bool) -> np.ndarray:
-    """Returns [blocks, units, 16 channels, weights of a unit] of int8[channels, size]."""
+    """Returns [blocks, units, 16 channels, weights of a unit] of filters[channels, size]."""
     per_unit, dtype = (4, np.int8) if uses_bytes else (2, np.int16)
     channels, size = filters.shape
     blocks, units = -(-channels // simd.NUM_LANES), -(-size // per_unit)
@@ -137,15 +190,6 @@ def pack(filters: np.ndarray, uses_bytes: bool) -> np.ndarray:
     padded[:channels, :size] = filters
     parts = padded.reshape(blocks, simd.NUM_LANES, units, per_unit)
     return aligned(parts.transpose(0, 2, 1, 3))
-
-
-def fold_zero_point(filters: np.ndarray, bias: np.ndarray, zero_point: int) -> np.ndarray:
-    """Returns int32, padded to whole blocks: the bias where data are codes + 128."""
-    channels = len(filters)
-    sums = filters.sum(axis=1, dtype=np.int64)
-    folded = np.zeros(-(-channels // simd.NUM_LANES) * simd.NUM_LANES, np.int64)
-    folded[:channels] = bias - (zero_point + _CODE_OFFSET) * sums
-    return aligned(folded.astype(np.int32))  # Wraps, as accumulators do.
 
 
 @compiled

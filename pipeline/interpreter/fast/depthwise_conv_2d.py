@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D, int8.
+"""DEPTHWISE_CONV_2D of 8 bits.
 
 Four taps that lie above each other make one unit of dot(): of 16 channels, the codes + 128 of four
 rows become the four bytes of 16 lanes (`_column`). Neighbouring outputs of a 3x3 filter share
@@ -9,6 +9,7 @@ Where each input channel has several outputs, only images of one channel are tak
 convolution.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.interpreter.fast.command import (
 )
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
 from pipeline.interpreter.kernels import depthwise_conv_2d
+from pipeline.interpreter.window import Window
 
 _ROWS_PER_UNIT = 4
 
@@ -56,39 +58,33 @@ _RECORD = np.dtype(
 
 
 def prepare(op: NumpyOp) -> Command | None:
-    """Returns the command; None unless filter and bias are constants and all is int8."""
-    input_, filter_, bias = (op.context.input(position) for position in range(3))
-    if op.context.dtypes != ("int8", "int8", "int32", "int8"):
-        return None
-    if filter_.data is None or bias.data is None:
-        return None
+    """Returns the command; None unless filter and bias are constants and data has 8 bits."""
     params: depthwise_conv_2d.Params = op.params
+    constants = convolution.constants(op.context, params.convolution)
+    if constants is None:
+        return None
+    window, image = params.convolution.window, op.context.input(0).shape
     if params.depth_multiplier == 1:
-        return _prepare(params, input_.shape, filter_.data[0], bias.data, op.generic)
-    if input_.shape[3] == 1:
-        filters = filter_.data.transpose(3, 1, 2, 0)
-        return convolution.prepare(params.convolution, input_.shape, filters, bias.data, op.generic)
+        return _prepare(constants, window, image, op.generic)
+    if image[3] == 1:
+        filters = constants.filters.transpose(3, 1, 2, 0)
+        transposed = dataclasses.replace(constants, filters=filters)
+        return convolution.prepare(transposed, window, image, op.generic)
     return None
 
 
 def _prepare(
-    params: depthwise_conv_2d.Params,
-    image: tuple[int, ...],
-    filter_: np.ndarray,
-    bias: np.ndarray,
-    generic: bool,
+    constants: convolution.Constants, window: Window, image: tuple[int, ...], generic: bool
 ) -> Command | None:
-    filter_height, filter_width, channels = filter_.shape
-    shared = params.convolution
-    bound = 128 * 255 * filter_height * filter_width + int(np.abs(bias.astype(np.int64)).max())
-    stage = rounding.prepare(shared.output, channels, bound)
+    filter_height, filter_width, channels = constants.filters.shape[1:]
+    bound = constants.bound(filter_height * filter_width)
+    stage = rounding.prepare(constants.output, channels, bound)
     if stage is None:
         return None
-    height, width = shared.window.height, shared.window.width
-    uses_bytes = simd.HAS_VNNI and not generic
-    weights = _pack(filter_, uses_bytes)
-    flat = filter_.reshape(-1, channels).T
-    folded = convolution.fold_zero_point(flat, bias, shared.input_zero_point)
+    height, width = window.height, window.width
+    uses_bytes = constants.fit_bytes and not generic
+    weights = _pack(constants.filters[0], uses_bytes)
+    folded = constants.folded_bias(constants.filters.reshape(-1, channels).T)
     num_groups = -(-filter_height // _ROWS_PER_UNIT)
     row_bytes = image[2] * channels + SLACK_BYTES
     totals_bytes = width.count * 64
@@ -111,7 +107,7 @@ def _prepare(
         dilation_width=width.dilation,
         padding_top=height.padding[0],
         padding_left=width.padding[0],
-        input_zero_point=shared.input_zero_point,
+        input_zero_point=constants.input_zero_point,
         totals_bytes=totals_bytes,
         **stage.fields,
     )
@@ -122,17 +118,17 @@ def _prepare(
 
 
 def _pack(filter_: np.ndarray, uses_bytes: bool) -> np.ndarray:
-    """Returns units [blocks, width, groups, ...] of int8[height, width, channels]."""
+    """Returns units [blocks, width, groups, ...] of filters[height, width, channels]."""
     height, width, channels = filter_.shape
     groups, blocks = -(-height // _ROWS_PER_UNIT), -(-channels // simd.NUM_LANES)
-    padded = np.zeros((groups * _ROWS_PER_UNIT, width, blocks * simd.NUM_LANES), np.int8)
+    padded = np.zeros((groups * _ROWS_PER_UNIT, width, blocks * simd.NUM_LANES), np.int16)
     padded[:height, :, :channels] = filter_
     parts = padded.reshape(groups, _ROWS_PER_UNIT, width, blocks, simd.NUM_LANES)
     units = parts.transpose(3, 2, 0, 4, 1)  # [blocks, width, groups, 16, 4]
     if uses_bytes:
-        return aligned(units)
+        return aligned(units.astype(np.int8))
     # Taps 0 and 2 of all lanes, then 1 and 3: see _dot_split.
-    return aligned(np.stack([units[..., ::2], units[..., 1::2]], axis=3).astype(np.int16))
+    return aligned(np.stack([units[..., ::2], units[..., 1::2]], axis=3))
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""ADD, SUB and MUL, int8: what they share.
+"""ADD, SUB and MUL of 8 bits: what they share.
 
 The second operand may be shorter: it is then repeated along the first one's leading dimensions. A
 constant that broadcasts in another way is repeated when the op is prepared.
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from pipeline.graph import Tensor
-from pipeline.interpreter.fast import simd
+from pipeline.interpreter.fast import int8, simd
 from pipeline.interpreter.fast.command import OUTPUT, SLACK_BYTES
 from pipeline.interpreter.fast.compiled import compiled
 from pipeline.interpreter.op_context import OpContext
@@ -46,6 +46,11 @@ class Operands:
     fields: dict[str, int]
     kept: tuple[np.ndarray, ...]
 
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Of the op's inputs: which comes first, which second."""
+        return (1, 0) if self.is_swapped else (0, 1)
+
 
 def operands(context: OpContext) -> Operands | None:
     """Returns how to read the operands, or None for a form of broadcasting not known here."""
@@ -63,8 +68,8 @@ def operands(context: OpContext) -> Operands | None:
             fields = {"num_repeats": count // num_codes, "num_codes": num_codes}
             return Operands(is_swapped, slots, fields, ())
         if second.data is not None and count <= _MAX_REPEATED:
-            repeated = np.zeros(count + SLACK_BYTES, np.int8)
-            repeated[:count] = np.broadcast_to(second.data, shape).reshape(-1)
+            repeated = np.zeros(count + SLACK_BYTES, second.dtype)
+            int8.store(repeated[:count].reshape(shape), np.broadcast_to(second.data, shape))
             fields = {"constant": repeated.ctypes.data, "num_repeats": 1, "num_codes": count}
             return Operands(is_swapped, slots, fields, (repeated,))
     return None

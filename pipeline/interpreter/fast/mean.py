@@ -1,10 +1,10 @@
-"""MEAN, int8, over axes that lie side by side."""
+"""MEAN of 8 bits, over axes that lie side by side."""
 
 import math
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp, rounding, simd
+from pipeline.interpreter.fast import NumpyOp, int8, rounding, simd
 from pipeline.interpreter.fast.command import OUTPUT, SCRATCH, Command, record
 from pipeline.interpreter.fast.compiled import Kernel, view
 from pipeline.interpreter.kernels import mean
@@ -25,7 +25,7 @@ _RECORD = np.dtype(
 def prepare(op: NumpyOp) -> Command | None:
     """Returns the command, or None for types or axes that are not for it."""
     params: mean.Params = op.params
-    if op.context.dtypes != ("int8", "int32", "int8") or not params.reduction.axes:
+    if int8.dtypes(op.context) != ("int8", "int32", "int8") or not params.reduction.axes:
         return None
     begin, end = params.reduction.axes[0], params.reduction.axes[-1] + 1
     if params.reduction.axes != tuple(range(begin, end)):
@@ -40,7 +40,7 @@ def prepare(op: NumpyOp) -> Command | None:
         num_groups=math.prod(shape[:begin]),
         num_terms=num_terms,
         num_means=math.prod(shape[end:]),
-        acc_zero_point=params.acc_zero_point,
+        acc_zero_point=params.acc_zero_point - num_terms * int8.offset(op.context.input(0).dtype),
         **stage.fields,
     )
     slots = {"input": 0, "output": OUTPUT}

@@ -1,8 +1,8 @@
-"""MUL, int8."""
+"""MUL of 8 bits."""
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp, elementwise, rounding, simd
+from pipeline.interpreter.fast import NumpyOp, elementwise, int8, rounding, simd
 from pipeline.interpreter.fast.command import Command, record
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
 from pipeline.interpreter.kernels import mul
@@ -15,19 +15,23 @@ _RECORD = np.dtype([*elementwise.FIELDS, *((name, "i8") for name in rounding.SCA
 def prepare(op: NumpyOp) -> Command | None:
     """Returns the command, or None for types, shapes or scales that are not for it."""
     operands = elementwise.operands(op.context)
-    if operands is None or op.context.dtypes != ("int8", "int8", "int8"):
+    if operands is None or int8.dtypes(op.context) != ("int8", "int8", "int8"):
         return None
     params: mul.Params = op.params
     stage = rounding.prepare(params.output, 1, _PRODUCT_BOUND)
     if stage is None or stage.fields["form"] not in (rounding.UP, rounding.AWAY):
         return None
-    first, second = params.zero_points[:: -1 if operands.is_swapped else 1]
+    first, second = (
+        int8.zero_point(op.context.input(position), params.zero_points[position])
+        for position in operands.positions
+    )
+    output = int8.stage(params.output)
     made = record(
         _RECORD,
         first_zero_point=first,
         second_zero_point=second,
-        activation_min=params.output.activation_min,
-        activation_max=params.output.activation_max,
+        activation_min=output.activation_min,
+        activation_max=output.activation_max,
         **operands.fields,
         **rounding.of_all_channels(stage),
     )

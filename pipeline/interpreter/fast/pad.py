@@ -1,10 +1,10 @@
-"""PAD, int8, of up to five dimensions."""
+"""PAD of 8 bits, of up to five dimensions."""
 
 import math
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp
+from pipeline.interpreter.fast import NumpyOp, int8
 from pipeline.interpreter.fast.command import OUTPUT, Command, aligned, record
 from pipeline.interpreter.fast.compiled import Kernel, view
 
@@ -25,7 +25,7 @@ def prepare(op: NumpyOp) -> Command | None:
     """Returns the command; None for another type or more dimensions."""
     input_, output = op.context.input(0), op.context.output
     missing = _RANK - len(input_.shape)
-    if missing < 0 or input_.dtype != "int8" or output.dtype != "int8":
+    if missing < 0 or int8.dtypes(op.context)[::2] != ("int8", "int8"):
         return None
     if input_.data is not None or 0 in input_.shape:
         return None
@@ -35,7 +35,7 @@ def prepare(op: NumpyOp) -> Command | None:
     made = record(
         _RECORD,
         sizes=sizes.ctypes.data,
-        code=op.params.zero_point,
+        code=int8.zero_point(output, op.params.zero_point),
         num_codes=math.prod(output.shape),
     )
     return Command(run.address, made, {"input": 0, "output": OUTPUT}, (sizes,))

@@ -1,11 +1,11 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D, int8."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D of 8 bits."""
 
 from typing import Any
 
 import numpy as np
 
 from pipeline.interpreter import pool
-from pipeline.interpreter.fast import NumpyOp, simd
+from pipeline.interpreter.fast import NumpyOp, int8, simd
 from pipeline.interpreter.fast.command import OUTPUT, SCRATCH, Command, record
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
 from pipeline.interpreter.kernels import average_pool_2d
@@ -29,6 +29,7 @@ _RECORD = np.dtype(
         ("stride_width", "i8"),
         ("padding_top", "i8"),
         ("padding_left", "i8"),
+        ("code_offset", "i8"),
         ("activation_min", "i8"),
         ("activation_max", "i8"),
     ]
@@ -36,16 +37,17 @@ _RECORD = np.dtype(
 
 
 def prepare(op: NumpyOp) -> Command | None:
-    """Returns the command; None unless all is int8."""
+    """Returns the command; None unless all has 8 bits."""
     params = op.params
     is_average = isinstance(params, average_pool_2d.Params)
     shared: pool.Params = params.pool if is_average else params
-    if op.context.dtypes != ("int8", "int8"):
+    if int8.dtypes(op.context) != ("int8", "int8"):
         return None
     height, width = shared.window.height, shared.window.width
     if height.size * width.size > _MAX_TAPS:
         return None
     batch, input_height, input_width, channels = op.context.input(0).shape
+    code_offset = int8.offset(op.context.output.dtype)
     made = record(
         _RECORD,
         num_images=batch,
@@ -60,8 +62,9 @@ def prepare(op: NumpyOp) -> Command | None:
         stride_width=width.stride,
         padding_top=height.padding[0],
         padding_left=width.padding[0],
-        activation_min=shared.activation_min,
-        activation_max=shared.activation_max,
+        code_offset=code_offset,
+        activation_min=shared.activation_min - code_offset,
+        activation_max=shared.activation_max - code_offset,
     )
     run = average if is_average else largest
     slots = {"input": 0, "output": OUTPUT}
@@ -112,9 +115,9 @@ def _average_of(p, image, top, left, scratch, target):
     reciprocal = 2**32 // num_taps + 1
     codes = view(target, p.channels, np.int8)
     for channel in range(p.channels):
-        total = np.int64(totals[channel])
+        total = np.int64(totals[channel]) + num_taps * p.code_offset
         magnitude = ((abs(total) + num_taps // 2) * reciprocal) >> 32
-        mean = -magnitude if total < 0 else magnitude
+        mean = (-magnitude if total < 0 else magnitude) - p.code_offset
         codes[channel] = min(max(mean, p.activation_min), p.activation_max)
 
 

@@ -1,4 +1,4 @@
-"""The output stage of compiled kernels: int32 accumulators become int8 codes, 16 at a time.
+"""The output stage of compiled kernels: int32 accumulators become codes, 16 at a time.
 
 Where it can, a stage computes (total * multiplier + offset) >> (31 + e) with one 64-bit product per
 element; the rounding and the output's zero point are part of `offset`:
@@ -17,7 +17,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter.fast import simd
+from pipeline.interpreter.fast import int8, simd
 from pipeline.interpreter.fast.command import aligned
 from pipeline.interpreter.fast.compiled import compiled, view
 from pipeline.interpreter.output_stage import OutputStage
@@ -48,7 +48,8 @@ FIELDS = [
     ("form", "i8"),
     ("rule", "i8"),
     ("has_shift_left", "i8"),
-    ("zero_point", "i8"),
+    ("zero_point", "i8"),  # Of the output's type.
+    ("code_offset", "i8"),  # What compiled memory has subtracted from codes.
     ("activation_min", "i8"),
     ("activation_max", "i8"),
 ]
@@ -85,7 +86,7 @@ def prepare(output: OutputStage, num_channels: int, bound: int) -> Stage | None:
     """
     requantizer = output.requantizer
     rule = _RULES.get(type(requantizer).__name__)
-    if rule is None or output.dtype != np.int8:
+    if rule is None or output.dtype.name not in int8.TYPES:
         return None
     significand, exponent, *_ = vars(requantizer).values()
     significand, exponent = (
@@ -101,17 +102,20 @@ def prepare(output: OutputStage, num_channels: int, bound: int) -> Stage | None:
 
     shift_left = np.maximum(1 - shift, 0)
     shift = np.maximum(shift, 1)
+    bound = min(bound, 2**31)  # Accumulators wrap.
     # (bound * multiplier) / 2**(31 + shift) is below 1/4: the result is 0.
     is_zero = shift > bound.bit_length() + 1
     multiplier, shift = np.where(is_zero, 0, multiplier), np.where(is_zero, 1, shift)
+    # Half of an int32, so that no sum with the zero point wraps.
     fits = (shift <= _MAX_SHIFT) & (
-        (shift_left == 0) | (bound << np.minimum(shift_left, 31) < 2**31)
+        (shift_left == 0) | (bound << np.minimum(shift_left, 31) < 2**30)
     )
     if not np.all(fits & (shift_left < 31)):
         form = EXACT
         shift, shift_left = np.ones_like(shift), np.zeros_like(shift)
 
-    offset = (np.int64(1) << (30 + shift)) + (output.zero_point << (31 + shift))
+    in_memory = int8.stage(output)
+    offset = (np.int64(1) << (30 + shift)) + (in_memory.zero_point << (31 + shift))
     if rule not in _NEAR_BITS:
         # The first rounding adds 2**30 below it; where there is no second, that is all.
         offset += np.where(shift_left == 0, 2**30, 0)
@@ -139,8 +143,9 @@ def prepare(output: OutputStage, num_channels: int, bound: int) -> Stage | None:
         "rule": rule,
         "has_shift_left": int(np.any(shift_left)),
         "zero_point": output.zero_point,
-        "activation_min": output.activation_min,
-        "activation_max": output.activation_max,
+        "code_offset": output.zero_point - in_memory.zero_point,
+        "activation_min": in_memory.activation_min,
+        "activation_max": in_memory.activation_max,
     }
     return Stage(lines, fields)
 
@@ -257,7 +262,8 @@ def _requantize_one(stage, block, totals, lane, target):
         if stage.rule == _VECTOR_ROUNDING:
             away = view(_line(stage, block, _LESS + (lane & 1)), 8, np.int64)[lane >> 1] != 0
         rounded = fixed_point(total, significand, exponent, away)
-    code = np.int64(np.int32(rounded + stage.zero_point))  # Wraps at 32 bits.
+    # The sum wraps at 32 bits.
+    code = np.int64(np.int32(rounded + stage.zero_point)) - stage.code_offset
     code = min(max(code, stage.activation_min), stage.activation_max)
     view(target, simd.NUM_LANES, np.int8)[lane] = code
 
@@ -277,10 +283,11 @@ def fixed_point(total, significand, shift, away):
 def bit_length(value):
     """Returns the number of bits of an int64 >= 0."""
     length = np.int64(0)
-    while value != 0:
-        value >>= 1
-        length += 1
-    return length
+    for bits in (32, 16, 8, 4, 2, 1):
+        if value >> bits != 0:
+            value >>= bits
+            length += bits
+    return length + value
 
 
 @compiled

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.graph import Tensor
-from pipeline.interpreter.fast import compiled
+from pipeline.interpreter.fast import compiled, int8
 from pipeline.interpreter.fast.command import OUTPUT, SCRATCH, SLACK_BYTES, Command
 
 _ALIGNMENT = 64
@@ -109,9 +109,9 @@ class Segment:
         except IndexError:
             memory = self._memory()
         for view, value in zip(memory.inputs, inputs, strict=True):
-            np.copyto(view, value, casting="no")
+            int8.store(view, value)
         compiled.execute.run(self._plan.ctypes.data, memory.values.ctypes.data)
-        outputs = tuple(view.copy() for view in memory.outputs)
+        outputs = tuple(int8.load(view) for view in memory.outputs)
         self._free.append(memory)
         return outputs
 
@@ -208,6 +208,7 @@ def _view(content: np.ndarray, offset: int, tensor: Tensor) -> np.ndarray:
 
 
 def _with_slack(tensor: Tensor) -> Any:
+    assert tensor.data is not None, "only constants are copied"
     padded = np.zeros(_num_bytes(tensor), np.uint8)
-    _view(padded, 0, tensor)[...] = tensor.data
+    int8.store(_view(padded, 0, tensor), tensor.data)
     return padded

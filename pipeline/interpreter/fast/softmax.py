@@ -1,10 +1,10 @@
-"""SOFTMAX, int8, by the reference kernel's table of exponentials."""
+"""SOFTMAX of 8 bits, by the reference kernel's table of exponentials."""
 
 import math
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp
+from pipeline.interpreter.fast import NumpyOp, int8
 from pipeline.interpreter.fast.command import OUTPUT, Command, aligned, record
 from pipeline.interpreter.fast.compiled import Kernel, compiled, view
 
@@ -28,8 +28,8 @@ _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
 def prepare(op: NumpyOp) -> Command | None:
-    """Returns the command; None unless all is int8."""
-    if op.context.dtypes != ("int8", "int8"):
+    """Returns the command; None unless all has 8 bits."""
+    if int8.dtypes(op.context) != ("int8", "int8"):
         return None
     *rows, num_classes = op.context.input(0).shape
     exponentials = aligned(op.params.exponentials)

@@ -4,22 +4,21 @@ import math
 
 import numpy as np
 
-from pipeline.interpreter.fast import NumpyOp
+from pipeline.interpreter.fast import NumpyOp, int8
 from pipeline.interpreter.fast.command import OUTPUT, Command, aligned, record
 from pipeline.interpreter.fast.compiled import Kernel, view
 
 _RECORD = np.dtype([("input", "i8"), ("output", "i8"), ("table", "i8"), ("count", "i8")])
-_TYPES = ("int8", "uint8")
 
 
 def prepare(op: NumpyOp) -> Command | None:
     """Returns the command; None unless input and output have 8 bits."""
-    input_, output = op.context.input(0), op.context.output
-    if input_.dtype not in _TYPES or output.dtype not in _TYPES or len(op.context.inputs) != 1:
+    if int8.dtypes(op.context) != ("int8", "int8"):
         return None
-    codes = np.arange(256, dtype=np.uint8).view(input_.dtype)  # Whose bytes are 0 to 255.
-    table = aligned(op.evaluate(op.params, codes).view(np.uint8))
-    made = record(_RECORD, table=table.ctypes.data, count=math.prod(output.shape))
+    in_memory = np.arange(256, dtype=np.uint8).view(op.context.input(0).dtype)
+    table = aligned(np.empty(256, op.context.output.dtype))
+    int8.store(table, op.evaluate(op.params, int8.load(in_memory)))
+    made = record(_RECORD, table=table.ctypes.data, count=math.prod(op.context.output.shape))
     return Command(look_up.address, made, {"input": 0, "output": OUTPUT}, (table,))
 
 

@@ -18,7 +18,7 @@ Constraints (tests are named after these labels):
   C2  axes are a constant and exist in the input; negative ones count from the back.
   C3  the reduced axes hold at least one element.
   C4  the output shape is the input's without the axes, or with 1 in their place (keep_dims).
-  C5  the multiplier is below 2**7; no quantized product has more than 2**16 elements.
+  C5  the multiplier is below 2**7; no quantized product has more than 2**14 elements.
 
 Source: PrepareProd and EvalImpl, tensorflow/lite/kernels/reduce.cc; QuantizedReduceProd,
 tensorflow/lite/kernels/internal/reference/reduce.h; MultiplyByQuantizedMultiplier of int64,
@@ -37,7 +37,7 @@ from pipeline.quant_params import QUANTIZED_LIMITS
 
 _QUANTIZED = ("int8", "int16")
 _PLAIN = (*_QUANTIZED, "uint8", "int32", "int64")
-_MAX_ELEMENTS = 2**16
+_MAX_ELEMENTS = 2**14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:
 
 
 def _scaling(context: OpContext, num_elements: int) -> Scaling:
-    context.require(num_elements <= _MAX_ELEMENTS, "C5", "up to 2**16 elements", num_elements)
+    context.require(num_elements <= _MAX_ELEMENTS, "C5", "up to 2**14 elements", num_elements)
     input_scale, input_zero_point = context.per_tensor(context.input(0))
     output_scale, output_zero_point = context.per_tensor(context.output)
     if context.output.dtype == "int16":

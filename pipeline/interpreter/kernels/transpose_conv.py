@@ -12,8 +12,8 @@ accumulators are those of filtered.py.
 
 Constraints (tests are named after these labels):
   C1  types are a row of filtered.py; int16 has zero points 0.
-  C2  input 0 is a constant that holds the output's shape, [batch, height, width, channels]; filter
-      is [channels, height, width, depth], input [batch, rows, columns, depth].
+  C2  input 0 holds the output's shape, [batch, height, width, channels], in int32; filter is
+      [channels, height, width, depth], input [batch, rows, columns, depth].
   C3  filter zero points are 0, except of uint8; filter scales are one, or one per output channel.
   C4  bias is left out, or has one entry per output channel and a type of filtered.py.
   C5  padding is SAME or VALID, strides are positive, there are as many windows over the output as
@@ -30,6 +30,7 @@ import numpy as np
 
 from pipeline.interpreter import filtered, matmul, window
 from pipeline.interpreter.filtered import Labels, Operands
+from pipeline.interpreter.kernel import OperandError
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.window import Axis, Window
 
@@ -52,11 +53,14 @@ class Params(filtered.Params):
 
 def prepare(context: OpContext) -> Params:
     """Checks C1 to C6; turns scales into multipliers and padding into numbers."""
-    shape, filter_, input_ = context.constant(0), context.input(1).shape, context.input(2).shape
-    ranks = shape.shape, len(filter_), len(input_)
-    context.require(ranks == ((4,), 4, 4), "C2", "4-D output, filter and input", ranks)
-    context.require_shape("C2", tuple(shape.tolist()))
-    output = context.output.shape
+    shape, output = context.input(0), context.output.shape
+    filter_, input_ = context.input(1).shape, context.input(2).shape
+    ranks = len(output), len(filter_), len(input_)
+    context.require(ranks == (4, 4, 4), "C2", "4-D output, filter and input", ranks)
+    given = shape.dtype, shape.shape
+    context.require(given == ("int32", (4,)), "C2", "int32[4] as output shape", given)
+    if shape.data is not None:
+        context.require_shape("C2", tuple(shape.data.tolist()))
     agrees = (filter_[0], filter_[3], input_[0]) == (output[3], input_[3], output[0])
     context.require(
         agrees and min(filter_) > 0,
@@ -80,9 +84,14 @@ def evaluate(
     input_: np.ndarray,
     bias: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Returns [batch, height, width, channels] of the input's type."""
-    del output_shape  # A constant that prepare() has read.
+    """Returns [batch, height, width, channels] of the input's type.
+
+    Raises:
+      OperandError: Another output shape was computed than the model says.
+    """
     depth, shape = filter_.shape[3], params.output_shape
+    if tuple(output_shape.tolist()) != shape:
+        raise OperandError(0, f"the output's shape {shape}", output_shape.tolist())
     pixels = params.centered_input(input_).reshape(-1, depth)
     taps = params.centered_filter(filter_).transpose(1, 2, 0, 3).reshape(-1, depth)
     products = matmul.matmul_transposed(pixels, taps)

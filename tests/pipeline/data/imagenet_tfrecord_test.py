@@ -115,6 +115,8 @@ def test_random_boxes_cover_sizes_evenly():
         (b"\xff\xff", "needed an Example"),
         (b"", "needed an Example"),
     ],
+    # By name: the bytes of a record follow Python's hashes, and every worker must know the same.
+    ids=["no picture", "label 0", "label 1001", "no record", "empty"],
 )
 def test_a_bad_record_is_named_or_skipped(record, message, folder):
     shard = folder / "validation-00000-of-00001"

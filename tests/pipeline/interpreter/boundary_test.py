@@ -55,6 +55,12 @@ def test_floats_at_the_edges() -> None:
     assert interpreter.input_details[0].dtype == np.float32
 
 
+def test_c2_an_input_too_many() -> None:
+    codes, reals = Operand((2,), 1.0), Operand((2,), dtype="float32")
+    with pytest.raises(UnsupportedOpError, match="C2: needed one input, got 2"):
+        _allowed(model("DEQUANTIZE", [codes, None], reals))
+
+
 def test_an_integer_only_model_needs_no_boundary() -> None:
     content = model("RELU", [Operand((2,), 1.0)], Operand((2,), 1.0))
     assert _allowed(content).float_ops == ()
@@ -218,7 +224,9 @@ def _detector(
         )
     )
     subgraph = Subgraph("main", tuple(tensors), (0, 1), (2, 3, 4, 5), tuple(operators))
-    return flatbuffer.write(Graph((subgraph,)))
+    content = flatbuffer.write(Graph((subgraph,)))
+    conformance.collect(content, [])
+    return content
 
 
 # Two boxes that overlap by half of either, and one apart: centers and sizes of 255ths.

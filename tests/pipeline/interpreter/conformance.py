@@ -59,7 +59,7 @@ def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -
             np.testing.assert_array_equal(watched_ours, theirs, engine)
 
 
-def collect(model: bytes, engines: Sequence[str], *steps: tuple[np.ndarray, ...]) -> None:
+def collect(model: bytes, engines: Sequence[str], *steps: Sequence[np.ndarray]) -> None:
     """Stores a case, where INTONLY_CORPUS names a folder and it has too few alike.
 
     Args:

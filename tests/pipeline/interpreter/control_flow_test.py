@@ -11,6 +11,7 @@ from pipeline.errors import InputError, ModelError, NotIntegerOnlyError, Unsuppo
 from pipeline.graph import Graph, Operator, Signature, Subgraph, Tensor
 from pipeline.interpreter import Interpreter, machine
 from pipeline.quant_params import QuantParams
+from tests.pipeline.interpreter import conformance
 from tests.pipeline.interpreter.oracle import Oracle
 
 _ENGINES = ("reference", "ruy", "xnnpack", "tflm")
@@ -124,6 +125,7 @@ def _ours(model: bytes, steps: _Steps, kernels: str = "reference") -> list[list[
 
 def _check(oracle: Oracle, model: bytes, steps: _Steps) -> list[list[object]]:
     """Compares every engine, step by step; returns the outputs."""
+    conformance.collect(model, _ENGINES, *steps)
     for kernels in _ENGINES:
         expected = oracle.steps(model, *steps, kernels=kernels)
         ours = _ours(model, steps, kernels)
@@ -233,7 +235,33 @@ def test_handles_go_into_subgraphs(oracle: Oracle) -> None:
     assert _check(oracle, model, steps) == [[[4, 5, 6]], [[7, 8, 9]]]
 
 
-def test_an_endless_loop_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_loop_ends_in_an_error() -> None:
+    with pytest.raises(ModelError, match=r"WHILE.*never ends: its values repeat"):
+        Interpreter(_loop()).run(_bool(True), _bool(True), _array(1, 2, 3))
+
+
+def test_loops_that_go_in_circles_end_in_an_error() -> None:
+    # The codes turn by one place, so that they repeat after three iterations.
+    carried = [_flag(0), _codes(1, length=5)]
+    indices = Tensor(2, "indices", (5,), "int32", None, np.array([1, 2, 0, 3, 4], np.int32))
+    main = _subgraph(
+        [*carried, _flag(2), _codes(3, length=5)],
+        [0, 1],
+        [2, 3],
+        ("WHILE", (0, 1), (2, 3), {"cond_subgraph_index": 1, "body_subgraph_index": 2}),
+    )
+    turning = _subgraph(
+        [*carried, indices, _codes(3, length=5)],
+        [0, 1],
+        [0, 3],
+        ("GATHER", (1, 2), (3,), {"axis": 0, "batch_dims": 0}),
+    )
+    interpreter = Interpreter(_model(main, _subgraph(carried, [0, 1], [0]), turning))
+    with pytest.raises(ModelError, match="its values repeat"):
+        interpreter.run(_bool(True), _array(1, 2, 3, 4, 5))
+
+
+def test_a_long_loop_ends_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "MAX_CALLS", 100)
     interpreter = Interpreter(_loop())
     with pytest.raises(ModelError, match=r"more than 100 times in one run.*WHILE"):
@@ -249,6 +277,12 @@ def test_calls_are_not_nested_deeply() -> None:
     ]
     with pytest.raises(UnsupportedOpError, match="subgraph 17 is called through 16 others"):
         Interpreter(_model(*once, _subgraph([], [], [])))
+
+
+def test_an_input_too_many() -> None:
+    main = _subgraph([_codes(0)], [0], [0], ("CALL_ONCE", (0,), (), {"init_subgraph_index": 1}))
+    with pytest.raises(ModelError, match=r"CALL_ONCE.*needed at most 0 inputs, got 1"):
+        Interpreter(_model(main, _subgraph([], [], [])))
 
 
 def test_c1_a_handle_is_one_element() -> None:

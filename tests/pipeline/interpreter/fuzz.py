@@ -1,22 +1,27 @@
 """Runs hostile models: nothing may come out of the interpreter but its own errors, in time.
 
   python -m tests.pipeline.interpreter.fuzz --mutations=20000 [--corpus=out/corpus] [--seed=0]
-  python -m tests.pipeline.interpreter.fuzz --minutes=60 --corpus=out/corpus
 
-The first mutates the models of the corpus (and a few built in) blindly. The second lets atheris
-choose by the branches that a model reaches. Both run in a process that may take 4 GiB and 2 s a
-model. `INTONLY_CORPUS=out/corpus make test` collects models of all kernels' tests, some of each op
-and type. An escape is written to out/fuzz/ and ends the run with exit code 1.
+Mutates the models of the corpus (and a few built in) blindly, under all engines by turns, in a
+process that may take 4 GiB and 2 s of processor time a model; fuzz_coverage.py lets the branches
+that a model reaches choose. `INTONLY_CORPUS=out/corpus make test` collects models of all kernels'
+tests, some of each op and type. Of escapes at one place, the first is written to out/fuzz/ with its
+traceback; after any, the exit code is 1.
 """
 
 import argparse
+import collections
+import dataclasses
 import hashlib
+import itertools
 import pathlib
 import random
 import resource
 import signal
 import sys
 import time
+import traceback
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,46 +29,126 @@ import numpy as np
 from pipeline import files
 from pipeline.errors import IntonlyError
 from pipeline.interpreter import Interpreter
-from tests.pipeline.interpreter import mutations
+from tests.pipeline.interpreter import edges, mutations
 from tests.pipeline.interpreter.one_op import Operand, constant, integers, model
 
+FOLDER = pathlib.Path("out", "fuzz")
 TIME_LIMIT_S = 2.0
-_HANG_S = 20.0
 _MEMORY_LIMIT_BYTES = 4 * 2**30
 # An input that the caller has to provide is the caller's memory.
 _LARGEST_INPUT = 2**22
+_REALS = (0.0, -0.5, 1.0, 100.0, -1e30, float("inf"), float("nan"))
 _OPTIONS = {"fused_activation_function": "NONE"}
 _STRIDES = {"padding": "SAME", "stride_h": 1, "stride_w": 2}
 
 
-class EscapeError(Exception):
-    """Something else than an error of ours came out, or it took too long."""
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """Arguments of Interpreter that choose what is checked."""
+
+    kernels: str
+    target: str
+    allow_float_boundary: bool
 
 
-def attempt(content: bytes) -> str:
-    """Loads a model, runs it on zeros and on random values; returns what came of it.
+VARIANTS = tuple(
+    Variant(*engine, allow_float_boundary)
+    for allow_float_boundary, engine in itertools.product(
+        (False, True),
+        (
+            ("reference", "x86_64"),
+            ("tflm", "x86_64"),
+            ("ruy", "x86_64"),
+            ("xnnpack", "x86_64"),
+            ("ruy", "arm64"),
+            ("xnnpack", "arm64"),
+        ),
+    )
+)
 
-    Raises:
-      EscapeError: Anything but a result or an error of ours, within the time limit.
+
+class Attempts:
+    """Models that were run, and what came of them.
+
+    Attributes:
+      outcomes: How often each came: "ran", the names of errors, "escape".
+      longest_s: Processor time of the longest case.
+      longest: Which that was.
+      escapes: Of each place in the code that one came from, what escaped first.
     """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Nothing ran yet; escapes and the longest case go to `folder`."""
+        self.outcomes: collections.Counter[str] = collections.Counter()
+        self.longest_s = 0.0
+        self.longest = ""
+        self.escapes: dict[str, str] = {}
+        self._folder = folder
+
+    def add(self, content: bytes, variant: Variant) -> None:
+        """Loads a model, runs it on zeros and on random values; nothing is raised."""
+        name = f"{hashlib.sha256(content).hexdigest()[:16]} {variant}"
+        start = time.process_time()
+        try:
+            self.outcomes[_attempt(content, variant)] += 1
+        except Exception as error:
+            self.outcomes["escape"] += 1
+            self._keep(content, name, error)
+        took_s = time.process_time() - start
+        if took_s > self.longest_s:
+            self.longest_s, self.longest = took_s, name
+            files.write_bytes(self._folder / "longest.tflite", content)
+
+    def _keep(self, content: bytes, name: str, error: Exception) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if "pipeline" in pathlib.Path(frame.filename).parts]
+        place = f"{type(error).__name__} at {ours[-1].filename}:{ours[-1].lineno}"
+        if place in self.escapes:
+            return
+        self.escapes[place] = f"{name}: {error}"
+        print(f"escape: {place}: {name}: {error}", flush=True)
+        path = self._folder / f"{name.partition(' ')[0]}.tflite"
+        files.write_bytes(path, content)
+        text = f"{name}\n{''.join(traceback.format_exception(error))}"
+        files.write_bytes(path.with_suffix(".txt"), text.encode())
+
+    def summary(self) -> str:
+        """Returns the figures, a line each."""
+        lines = [f"{count:9,} {outcome}" for outcome, count in sorted(self.outcomes.items())]
+        lines.append(f"{self.outcomes.total():9,} models; {len(self.escapes)} places of escape")
+        lines.append(f"the longest took {self.longest_s:.2f} s: {self.longest}")
+        return "\n".join(lines)
+
+
+def _attempt(content: bytes, variant: Variant) -> str:
+    """Returns "ran" or the name of an error of ours; raises everything else, in time."""
     start = time.process_time()
-    signal.setitimer(signal.ITIMER_REAL, _HANG_S)
+
+    def stop(*_: object) -> None:
+        # The timer counts in ticks, and may be early.
+        if time.process_time() - start > TIME_LIMIT_S:
+            raise TimeoutError(f"takes more than {TIME_LIMIT_S} s")
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, TIME_LIMIT_S, 0.1)
     try:
-        outcome = _run(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # numpy's, where a float is no number or does not fit an integer.
+            warnings.simplefilter("error", RuntimeWarning)
+            outcome = _run(content, variant)
     except IntonlyError as error:
         outcome = type(error).__name__
-    except Exception as error:
-        raise EscapeError(f"{type(error).__name__}: {error}") from error
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     took_s = time.process_time() - start
     if took_s > TIME_LIMIT_S:
-        raise EscapeError(f"took {took_s:.1f} s")
+        raise TimeoutError(f"took {took_s:.1f} s")
     return outcome
 
 
-def _run(content: bytes) -> str:
-    interpreter = Interpreter(content)
+def _run(content: bytes, variant: Variant) -> str:
+    interpreter = Interpreter(content, backend="numpy", **dataclasses.asdict(variant))
     shapes = [(details.shape, details.dtype) for details in interpreter.input_details]
     if sum(np.prod(shape, dtype=object) for shape, _ in shapes) > _LARGEST_INPUT:
         return "giant input"
@@ -76,6 +161,8 @@ def _run(content: bytes) -> str:
 def _random_values(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind == "f":
+        return rng.choice(_REALS, shape).astype(dtype)
     limits = np.iinfo(dtype)
     return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
@@ -118,6 +205,7 @@ def seeds() -> list[bytes]:
         model("CONCATENATION", [image, image], Operand((1, 6, 6, 8), 0.5, 3), axis=3, **_OPTIONS),
         model("SOFTMAX", [Operand((2, 9), 0.5)], Operand((2, 9), 1 / 256, -128), beta=1.0),
         model("TRANSPOSE", [image, integers([0, 3, 1, 2])], Operand((1, 4, 6, 6), 0.5, 3)),
+        edges.float_edges(),
     ]
 
 
@@ -131,82 +219,37 @@ def corpus(folder: pathlib.Path | None) -> list[bytes]:
     return seeds() + [path.read_bytes() for path in found]
 
 
-def mutated(models: Sequence[bytes], count: int, seed: int) -> dict[str, int]:
-    """Runs `count` mutated models; returns how often each outcome came.
-
-    Raises:
-      EscapeError: See attempt(); the model lies in out/fuzz/.
-    """
-    outcomes: dict[str, int] = {}
+def mutated(
+    models: Sequence[bytes], count: int, seed: int, folder: pathlib.Path = FOLDER
+) -> Attempts:
+    """Runs `count` mutated models."""
+    attempts = Attempts(folder)
     for number in range(count):
         rng = random.Random(f"{seed}/{number}")
         content = mutations.mutate(rng, rng.choice(models))
-        outcome = _kept(content)
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    return outcomes
+        attempts.add(content, VARIANTS[number % len(VARIANTS)])
+    return attempts
 
 
-def _kept(content: bytes) -> str:
-    """As attempt(), but writes the model where it escapes."""
-    try:
-        return attempt(content)
-    except EscapeError as escape:
-        path = pathlib.Path("out", "fuzz", f"{hashlib.sha256(content).hexdigest()[:16]}.tflite")
-        files.write_bytes(path, content)
-        raise EscapeError(f"{path}: {escape}") from escape
-
-
-def limit_this_process() -> None:
-    """Lets the operating system end what takes too much memory, and a signal what hangs."""
+def limit_memory() -> None:
+    """Lets the operating system end what takes too much memory."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
-
-    def stop(*_: object) -> None:
-        raise TimeoutError("hangs")
-
-    signal.signal(signal.SIGALRM, stop)
-
-
-def _guided(folder: pathlib.Path | None, minutes: float) -> None:
-    import atheris  # here: only this way of fuzzing needs it
-
-    models = corpus(folder)
-    seeded = pathlib.Path("out", "fuzz_corpus")
-    for number, content in enumerate(models):
-        files.write_bytes(seeded / f"seed{number}", content)
-
-    def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-        rng = random.Random(seed)
-        if rng.random() < 0.3:
-            return atheris.Mutate(data, max_size)
-        return mutations.mutate(rng, data)[:max_size]
-
-    atheris.instrument_all()
-    arguments = [sys.argv[0], f"-max_total_time={int(minutes * 60)}", "-timeout=10", str(seeded)]
-    atheris.Setup(arguments, lambda data: _kept(data) and None, custom_mutator=mutate)
-    atheris.Fuzz()
 
 
 def main() -> None:
     """Parses the command line and fuzzes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutations", type=int, default=20000)
-    parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--corpus", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    limit_this_process()
-    if options.minutes:
-        _guided(options.corpus, options.minutes)
-        return
+    limit_memory()
     models = corpus(options.corpus)
     start = time.monotonic()
-    try:
-        outcomes = mutated(models, options.mutations, options.seed)
-    except EscapeError as escape:
-        sys.exit(f"escape: {escape}")
-    for outcome, count in sorted(outcomes.items()):
-        print(f"{count:7,} {outcome}")
-    print(f"{options.mutations:,} models of {len(models)} in {time.monotonic() - start:.0f} s")
+    attempts = mutated(models, options.mutations, options.seed)
+    print(attempts.summary())
+    print(f"from {len(models)} models, in {time.monotonic() - start:.0f} s")
+    sys.exit(1 if attempts.escapes else 0)
 
 
 if __name__ == "__main__":

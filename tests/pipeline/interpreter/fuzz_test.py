@@ -1,9 +1,12 @@
 """A few hostile models in every run of the suite; `make fuzz` runs many."""
 
+import pathlib
+
 from tests.pipeline.interpreter import fuzz
 
 
-def test_nothing_but_our_own_errors_comes_out() -> None:
-    outcomes = fuzz.mutated(fuzz.seeds(), 300, seed=1)
-    assert outcomes["ran"] > 20
-    assert sum(outcomes.values()) == 300
+def test_nothing_but_our_own_errors_comes_out(tmp_path: pathlib.Path) -> None:
+    attempts = fuzz.mutated(fuzz.seeds(), 300, seed=1, folder=tmp_path)
+    assert not attempts.escapes
+    assert attempts.outcomes["ran"] > 20
+    assert attempts.outcomes.total() == 300

@@ -1,5 +1,6 @@
 """The interpreter as its callers see it, and whole models against BUILTIN_REF."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -195,6 +196,15 @@ def test_types_that_no_kernel_computes_with(dtype: str) -> None:
     operand = Operand((4,), dtype=dtype)
     with pytest.raises(UnsupportedOpError, match=f"tensor 0 'model/layer/input0' is {dtype}; need"):
         Interpreter(model("RESHAPE", [operand], operand))
+
+
+def test_outputs_are_not_packed() -> None:
+    content = model("RELU", [Operand((4,), 1.0)], Operand((4,), 1.0))
+    graph = flatbuffer.read(content)
+    packed = Tensor(2, "packed", (4,), "int4", None, np.zeros(4, np.int8))
+    main = dataclasses.replace(graph.main, tensors=(*graph.main.tensors, packed), outputs=(1, 2))
+    with pytest.raises(UnsupportedOpError, match="tensor 2 'packed' is int4"):
+        Interpreter(flatbuffer.write(Graph((main,))))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Hostile models: real ones, changed in their bytes or in their structure."""
 
 import dataclasses
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ _WORDS = (0, 1, 2, 3, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1)
 _SIZES = (0, 1, 2, 3, 5, 7, 64, 1000, 2**16, 2**31 - 1)
 _NUMBERS = (-(2**31), -1000, -2, -1, 0, 1, 2, 3, 7, 1000, 2**31 - 1)
 _DTYPES = ("int8", "uint8", "int16", "int32", "int64", "bool", "float32", "int4", "string")
+_MAX_ELEMENTS = 2**14  # Of a constant that grows.
 _SCALES = (2.0**-126, 1e-30, 1e-6, 0.5, 1.0, 3.0, 1e6, 1e30)
 
 
@@ -25,6 +27,11 @@ def mutate(rng: random.Random, model: bytes) -> bytes:
         change = rng.choice((_flip, _overwrite, _truncate, _move, _restructure, _restructure))
         model = change(rng, model)
     return model
+
+
+def restructure(rng: random.Random, model: bytes) -> bytes:
+    """Returns `model` with one to four changes of its tensors and ops; it stays well-formed."""
+    return _restructure(rng, model, rng.randint(1, 4))
 
 
 def _flip(rng: random.Random, model: bytes) -> bytes:
@@ -56,11 +63,15 @@ def _move(rng: random.Random, model: bytes) -> bytes:
     return model[:target] + model[source : source + length] + model[target + length :]
 
 
-def _restructure(rng: random.Random, model: bytes) -> bytes:
+def _restructure(rng: random.Random, model: bytes, num_changes: int = 1) -> bytes:
     try:
         graph = flatbuffer.read(model)
-        main = rng.choice((_change_tensor, _change_tensor, _change_op))(rng, graph.main)
-        return flatbuffer.write(dataclasses.replace(graph, subgraphs=(main, *graph.subgraphs[1:])))
+        subgraphs = list(graph.subgraphs)
+        for _ in range(num_changes):
+            position = rng.randrange(len(subgraphs))
+            change = rng.choice((_change_tensor, _change_tensor, _change_op, _change_tensors))
+            subgraphs[position] = change(rng, subgraphs[position])
+        return flatbuffer.write(dataclasses.replace(graph, subgraphs=tuple(subgraphs)))
     except Exception:  # It was hostile already, or the writer has no form for it.
         return model
 
@@ -105,6 +116,33 @@ def _refill(rng: random.Random, tensor: Tensor) -> Tensor:
     limits = np.iinfo(data.dtype)
     data.flat[rng.randrange(data.size)] = min(max(rng.choice(_NUMBERS), limits.min), limits.max)
     return dataclasses.replace(tensor, data=data)
+
+
+def _change_tensors(rng: random.Random, subgraph: Subgraph) -> Subgraph:
+    """Changes a size or a type wherever it occurs, so that tensors still fit each other."""
+    change = rng.choice((_resize_all, _resize_all, _retype_all))
+    return dataclasses.replace(subgraph, tensors=tuple(change(rng, subgraph.tensors)))
+
+
+def _resize_all(rng: random.Random, tensors: Sequence[Tensor]) -> Iterator[Tensor]:
+    old = rng.choice(rng.choice(tensors).shape)
+    new = rng.choice((*_SIZES[:7], max(old - 1, 0), old + 1, 2 * old))
+    for tensor in tensors:
+        shape = tuple(new if size == old else size for size in tensor.shape)
+        data = tensor.data
+        if data is not None and math.prod(shape) <= _MAX_ELEMENTS:
+            data = np.resize(data, shape)
+        yield dataclasses.replace(tensor, shape=shape, shape_signature=None, data=data)
+
+
+def _retype_all(rng: random.Random, tensors: Sequence[Tensor]) -> Iterator[Tensor]:
+    old, new = rng.choice(tensors).dtype, rng.choice(_DTYPES[:6])
+    for tensor in tensors:
+        if tensor.dtype != old:
+            yield tensor
+        else:
+            data = None if tensor.data is None else tensor.data.astype(new)
+            yield dataclasses.replace(tensor, dtype=new, data=data)
 
 
 def _change_op(rng: random.Random, subgraph: Subgraph) -> Subgraph:

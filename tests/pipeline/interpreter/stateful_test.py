@@ -16,6 +16,16 @@ _WITHOUT_STATE = (
     "mlperf_tiny/str_ww_ref_model",
 )
 _WITH_STATE = ("micro/trained_lstm_int8", "wake_word/okay_nabu", "wake_word/vad")
+_SEANET = (
+    "add",
+    "conv",
+    "leaky_relu",
+    "pad",
+    "quantize",
+    "strided_slice",
+    "sub",
+    "transpose_conv",
+)
 _CASES = [
     *((name, kernels) for name in _WITHOUT_STATE for kernels in ("reference", "tflm")),
     *((name, kernels) for name in _WITH_STATE for kernels in ENGINES),
@@ -62,7 +72,7 @@ def test_reset_begins_anew(shared_dir: pathlib.Path, name: str, tensor: int) -> 
     assert outputs() == first
 
 
-@pytest.mark.parametrize("kind", ["pad", "quantize", "strided_slice"])
+@pytest.mark.parametrize("kind", _SEANET)
 def test_golden_files_of_seanet(shared_dir: pathlib.Path, kind: str) -> None:
     """Each folder holds models of one op, their inputs and what a runtime gave."""
     folder = shared_dir / "tflite_models" / "seanet" / kind

@@ -15,7 +15,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import exponentials, logarithm
+from pipeline.interpreter import exponentials, float32_sum, logarithm
 from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.kernels import log_softmax
 from pipeline.interpreter.op_context import OpContext
@@ -56,7 +56,7 @@ def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
     """Returns codes of the input's shape."""
     codes = input_.astype(np.int64)
     largest = codes.max(axis=-1, keepdims=True)
-    log_total = logarithm.float32(exponentials.float32_total(params.table.at(largest - codes)))
+    log_total = logarithm.float32(float32_sum.in_order(params.table.at(largest - codes)))
     offset = _times_plus(params, largest, params.input_scale, log_total)
     scale, offset = _in_steps(params.input_scale), _in_steps(offset)
     negative = Float32(-offset.significand, offset.exponent)

@@ -23,7 +23,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline.interpreter import exponentials, fixed_point
+from pipeline.interpreter import exponentials, fixed_point, float32_sum
 from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.kernels import softmax
 from pipeline.interpreter.op_context import OpContext
@@ -90,7 +90,7 @@ def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
 
 
 def _evaluate_reals(params: Params, values: Float32) -> np.ndarray:
-    total = exponentials.float32_total(values)
+    total = float32_sum.in_order(values)
     result = values.times(_inverse(total, params.output_scale))
     if params.dtype == np.uint8:
         return result.plus(Float32.of_real(0.5)).floor()

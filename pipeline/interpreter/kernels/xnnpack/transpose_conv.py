@@ -12,6 +12,8 @@ __all__ = ["evaluate", "prepare", "takes"]
 
 def takes(context: OpContext) -> bool:
     """Returns whether the delegate takes it: 8 bits, constants, no window beside another."""
+    if context.input(0).data is None:
+        return False
     same = context.option("padding", str) == "SAME"
     gaps = any(
         context.input(1).shape[axis] < context.option(f"stride_{letter}", int)

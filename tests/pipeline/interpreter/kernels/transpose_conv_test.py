@@ -76,6 +76,15 @@ def test_c2_shapes() -> None:
     conformance.refuses("C2", _model(filter_=constant(_FILTER.reshape(3, 3, 1), 1.0)))
 
 
+def test_c2_output_shape_computed_at_run_time() -> None:
+    content = _model(shape=Operand((4,), dtype="int32"))
+    assert conformance.run(content, [1, 5, 3, 1], [[[[0]], [[9]]]]) == conformance.run(
+        _model(), [[[[0]], [[9]]]]
+    )
+    conformance.fails(0, content, [1, 5, 4, 1], [[[[0]], [[9]]]])
+    conformance.refuses("C2", _model(shape=Operand((3,), dtype="int32")))
+
+
 def test_c3_filter_quantization() -> None:
     conformance.refuses("C3", _model(filter_=Operand(_FILTER.shape, 1.0, 1, "int8", _FILTER)))
 

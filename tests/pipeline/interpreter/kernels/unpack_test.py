@@ -37,6 +37,11 @@ def test_c3_shape() -> None:
     conformance.refuses("C3", _model(output=moving.operand((1,))))
 
 
+def test_c3_far_too_few_outputs() -> None:
+    giant = moving.operand((1, 2**30))
+    conformance.refuses("C3", model("UNPACK", [giant], [moving.operand((1,))], num=1, axis=1))
+
+
 @st.composite
 def _cases(draw: st.DrawFn, dtype: str) -> conformance.Case:
     rng = draw(conformance.generators())
