@@ -225,7 +225,7 @@ def _detector(
     )
     subgraph = Subgraph("main", tuple(tensors), (0, 1), (2, 3, 4, 5), tuple(operators))
     content = flatbuffer.write(Graph((subgraph,)))
-    conformance.collect(content)
+    conformance.collect(content, [])
     return content
 
 

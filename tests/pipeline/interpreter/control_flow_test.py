@@ -125,7 +125,7 @@ def _ours(model: bytes, steps: _Steps, kernels: str = "reference") -> list[list[
 
 def _check(oracle: Oracle, model: bytes, steps: _Steps) -> list[list[object]]:
     """Compares every engine, step by step; returns the outputs."""
-    conformance.collect(model)
+    conformance.collect(model, _ENGINES, *steps)
     for kernels in _ENGINES:
         expected = oracle.steps(model, *steps, kernels=kernels)
         ours = _ours(model, steps, kernels)
