@@ -6,7 +6,8 @@ FUZZ_STAMP := $(VENV)/.installed-fuzz
 FUZZ_SECONDS ?= 3600
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-engines bench-ill-conditioned bench-interpreter bench-step-time
+.PHONY: bench-accuracy bench-arm64 bench-engines bench-ill-conditioned bench-interpreter
+.PHONY: bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -61,6 +62,13 @@ lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy
+
+bench-arm64: $(STAMP) ## Predictions for a phone against the arm64 library under QEMU (over an hour).
+	@command -v qemu-aarch64-static >/dev/null || \
+	  { echo "needed qemu-aarch64-static, found none: apt-get install qemu-user-static" >&2; exit 2; }
+	INTONLY_CORPUS=out/arm64/cases INTONLY_COLLECTED=40 INTONLY_CASES=100 \
+	  $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels
+	$(BIN)/python -W ignore -m tools.bench_arm64 --report=out/arm64/report.json
 
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter

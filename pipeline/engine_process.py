@@ -4,11 +4,13 @@ Requests and replies are frames on the child's standard input and output: 8 byte
 byte first, then an .npz archive without pickles. The first request holds the model.
 """
 
+import dataclasses
 import importlib
 import io
 import json
 import os
 import pathlib
+import platform
 import signal
 import struct
 import subprocess
@@ -29,6 +31,28 @@ _LAST_WORDS_BYTES = 2000
 EngineName = Literal["interpreter", "litert", "tflite_micro"]
 
 
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """Where a child runs.
+
+    Attributes:
+      name: What reports call it.
+      architecture: "x86_64" or "arm64".
+      python: The command that starts a Python which finds numpy and the engine's package.
+    """
+
+    name: str
+    architecture: str
+    python: tuple[str, ...]
+
+
+HERE = Machine(
+    platform.machine(),
+    "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
+    (sys.executable,),
+)
+
+
 class Engine(Protocol):
     """What a child needs of an engine; Interpreter and Litert have it."""
 
@@ -46,7 +70,11 @@ _ENGINES: dict[str, tuple[str, str]] = {
 
 
 class EngineProcess:
-    """One model, loaded by one engine in a process of its own. A context manager."""
+    """One model, loaded by one engine in a process of its own. A context manager.
+
+    Attributes:
+      machine: Where it runs.
+    """
 
     def __init__(
         self,
@@ -54,6 +82,7 @@ class EngineProcess:
         engine: EngineName,
         *,
         name: str = "model",
+        machine: Machine = HERE,
         **options: str | bool | int,
     ) -> None:
         """Starts the process and loads the model there.
@@ -62,15 +91,18 @@ class EngineProcess:
           model: Content of a .tflite file.
           engine: "interpreter" (ours), "litert" or "tflite_micro".
           name: What messages call the model; a path, usually.
+          machine: Where to run.
           **options: Keyword arguments of the engine's class, such as kernels.
 
         Raises:
           ModelError: The engine refuses the model, or the process died of it.
         """
-        self._what = f"{name} under {engine} ({options})" if options else f"{name} under {engine}"
+        self.machine = machine
+        self._engine = engine
+        self._what = ""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close().
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.engine_process"],
+            [*machine.python, "-m", "pipeline.engine_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -78,16 +110,31 @@ class EngineProcess:
             cwd=pathlib.Path(__file__).parents[1],
         )
         try:
-            self._call(
-                {
-                    "model": np.frombuffer(model, np.uint8),
-                    "engine": np.array(engine),
-                    "options": np.array(json.dumps(options)),
-                }
-            )
+            self.load(model, name=name, **options)
         except BaseException:
             self.close()
             raise
+
+    def load(self, model: bytes, *, name: str = "model", **options: str | bool | int) -> None:
+        """Loads another model in place of the one before.
+
+        Raises:
+          ModelError: The engine refuses the model, or the process died of it.
+        """
+        of = f"{name} under {self._engine}"
+        self._what = f"{of} ({options})" if options else of
+        self._call(
+            {
+                "model": np.frombuffer(model, np.uint8),
+                "engine": np.array(self._engine),
+                "options": np.array(json.dumps(options)),
+            }
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process did not die."""
+        return self._process.poll() is None
 
     def run(self, *inputs: np.ndarray, keep_state: bool = False) -> tuple[np.ndarray, ...]:
         """Runs the model once for each entry along the leading axis of the inputs.
@@ -193,15 +240,18 @@ def _read(stream: IO[bytes]) -> dict[str, np.ndarray] | None:
 
 
 def _serve() -> None:
-    """The child: loads the model of the first request, then answers until the input ends."""
+    """The child: loads models and runs them until the input ends."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What native code prints must not end up between the frames.
     engine: Engine | None = None
     while (request := _read(sys.stdin.buffer)) is not None:
         try:
-            if engine is None:
+            if "model" in request:
+                engine = None  # Its memory goes before the next engine takes any.
                 engine = _load(request)
                 reply = {}
+            elif engine is None:
+                raise errors.ModelError("no model is loaded")
             else:
                 reply = _run(engine, request)
         except Exception as error:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import queue
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -118,7 +119,7 @@ def outputs(
     """
     num_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     chunks = [inputs[start : start + _CHUNK, np.newaxis] for start in range(0, len(inputs), _CHUNK)]
-    options = {"allow_float_boundary": True} if allow_float_boundary else {}
+    options: dict[str, Any] = {"allow_float_boundary": True} if allow_float_boundary else {}
     idle: queue.SimpleQueue[EngineProcess] = queue.SimpleQueue()
 
     def run(chunk: np.ndarray) -> np.ndarray:

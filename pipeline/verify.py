@@ -6,17 +6,17 @@ values of its inputs: so each op answers for itself, and what it only passes on 
 adds.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline import errors, flatbuffer, isolate, tensor_names
-from pipeline.engine_process import EngineName, EngineProcess
+from pipeline.engine_process import HERE, EngineName, EngineProcess, Machine
 from pipeline.graph import Graph, Operator
 from pipeline.interpreter import Interpreter
 
@@ -177,6 +177,7 @@ def compare(
     target: str = "host",
     allow_float_boundary: bool = False,
     name: str = "model",
+    process: EngineProcess | None = None,
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda items, _: items,
 ) -> Verification:
     """Runs `model` with our interpreter and with a runtime, and compares every computed tensor.
@@ -188,6 +189,8 @@ def compare(
       target: See Interpreter.
       allow_float_boundary: See Interpreter.
       name: What messages call the model.
+      process: Of the runtime's engine; takes the model in place of the one it has, and stays open.
+        None for one of our own, on this machine.
       progress: Wraps the sequence of examples, whose length it is told, to show how far it is.
 
     Raises:
@@ -196,7 +199,8 @@ def compare(
       ModelError: The model is malformed, or the runtime refuses it or dies of it.
       InputError: The inputs do not fit the model.
     """
-    oracle = _oracle(kernels, target)
+    machine = HERE if process is None else process.machine
+    oracle = _oracle(kernels, target, machine)
     graph = flatbuffer.read(model)
     if len(inputs) != len(graph.main.inputs):
         raise errors.InputError(
@@ -208,11 +212,11 @@ def compare(
     interpreter = load(model, keep_tensors=True)
     comparison = _Comparison(graph, load)
     computed = isolate.computed(graph)
-    with _process(oracle, graph, model, name, kernels) as process:
+    with _loaded(oracle, graph, model, name, kernels, process) as runtime:
         for example in progress(range(len(inputs[0])), len(inputs[0])):
             given = [stack[example] for stack in inputs]
             known = dict(zip(graph.main.inputs, given, strict=True))
-            expected = _expected(oracle, process, computed, given)
+            expected = _expected(oracle, runtime, computed, given)
             interpreter.run(*given)
             comparison.add(
                 example,
@@ -220,7 +224,7 @@ def compare(
                 actual=known | {index: interpreter.tensor(index) for index in computed},
             )
     return Verification(
-        oracle=_version(oracle),
+        oracle=_version(oracle, machine),
         kernels=kernels,
         target=target,
         num_examples=len(inputs[0]),
@@ -257,7 +261,7 @@ def minimize(
     oracle = _ORACLES[verification.kernels]
     computed = isolate.computed(graph)
     values: dict[int, np.ndarray] = {}
-    with _process(oracle, graph, model, name, verification.kernels) as process:
+    with _loaded(oracle, graph, model, name, verification.kernels) as process:
         for example in range(first.first_difference.example + 1):
             given = [stack[example] for stack in inputs]
             values = _expected(oracle, process, computed, given)
@@ -269,25 +273,38 @@ def minimize(
     )
 
 
-def _oracle(kernels: str, target: str) -> _Oracle:
+def _oracle(kernels: str, target: str, machine: Machine) -> _Oracle:
     if kernels not in _ORACLES:
         raise errors.UnsupportedOpError(
             f"needed kernels among {', '.join(_ORACLES)} to compare with a runtime, got {kernels!r}"
         )
-    here = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-    if target not in ("host", here):
+    predicted = HERE.architecture if target == "host" else target
+    if predicted != machine.architecture:
         raise errors.UnsupportedOpError(
-            f"target {target!r} cannot be compared with a runtime on {here}; leave --target out"
+            f"target {target!r} cannot be compared with a runtime on {machine.architecture}; "
+            "leave --target out"
         )
     return _ORACLES[kernels]
 
 
-def _process(oracle: _Oracle, graph: Graph, model: bytes, name: str, kernels: str) -> EngineProcess:
-    options = {"kernels": kernels} if oracle.engine == "litert" else {}
+def _loaded(
+    oracle: _Oracle,
+    graph: Graph,
+    model: bytes,
+    name: str,
+    kernels: str,
+    process: EngineProcess | None = None,
+) -> contextlib.AbstractContextManager[EngineProcess]:
+    """Returns a process with the model in it, all of whose tensors it will tell."""
+    options: dict[str, Any] = {"kernels": kernels} if oracle.engine == "litert" else {}
     if oracle.keeps_tensors:
-        return EngineProcess(model, oracle.engine, name=name, keep_tensors=True, **options)
-    exposed = flatbuffer.write(isolate.expose_all(graph))
-    return EngineProcess(exposed, oracle.engine, name=name, **options)
+        options["keep_tensors"] = True
+    else:
+        model = flatbuffer.write(isolate.expose_all(graph))
+    if process is None:
+        return EngineProcess(model, oracle.engine, name=name, **options)
+    process.load(model, name=name, **options)
+    return contextlib.nullcontext(process)
 
 
 def _expected(
@@ -302,9 +319,9 @@ def _expected(
     return {index: stack[0] for index, stack in stacks.items()}
 
 
-def _version(oracle: _Oracle) -> str:
+def _version(oracle: _Oracle, machine: Machine) -> str:
     version = importlib.metadata.version(oracle.distribution)
-    return f"{oracle.name} ({oracle.distribution} {version}, {platform.machine()})"
+    return f"{oracle.name} ({oracle.distribution} {version}, {machine.name})"
 
 
 @dataclasses.dataclass

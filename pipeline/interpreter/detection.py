@@ -113,13 +113,16 @@ def prepare(context: OpContext, dequantize_scores: Dequantize | None) -> Callabl
         for dequantizer, tensor, is_code in zip(dequantizers, tensors, are_codes, strict=True)
     ]
 
+    # tflite-micro refuses boxes of no area, too.
+    ends_too_early = np.greater_equal if dequantize_scores is None else np.greater
+
     def evaluate(*values: np.ndarray) -> tuple[np.ndarray, ...]:
         encoded, scores, anchors = (
             value if given is None else given[0](value, *given[1:])
             for value, given in zip(values, parameters, strict=True)
         )
         boxes = _decoded(options, encoded[0, :, :4], anchors)
-        if (boxes[:, :2] > boxes[:, 2:]).any():
+        if ends_too_early(boxes[:, :2], boxes[:, 2:]).any():
             raise ModelError(f"{context.where}: a box ends before it begins")
         select = _regular if options.use_regular_nms else _fast
         return _outputs(options, boxes, select(options, boxes, _of_classes(options, scores[0])))

@@ -33,6 +33,12 @@ class Layer:
         return self.arm64 if self.arm64 and target == "arm64" else self.arithmetic
 
 
+# TFLite's builtin optimized kernels, and the reference kernels for what has no other.
+_BUILTIN = (
+    Layer(ARITHMETICS["ruy"], ruy.KERNELS, ARITHMETICS["ruy_arm64"]),
+    Layer(ARITHMETICS["ruy"], KERNELS, ARITHMETICS["ruy_arm64"]),
+)
+
 ENGINES: dict[str, tuple[Layer, ...]] = {
     # TFLite BUILTIN_REF.
     "reference": (Layer(ARITHMETICS["reference"], KERNELS),),
@@ -41,16 +47,12 @@ ENGINES: dict[str, tuple[Layer, ...]] = {
         Layer(ARITHMETICS["tflm"], tflm.KERNELS),
         Layer(ARITHMETICS["tflm"], KERNELS),
     ),
-    # TFLite's builtin optimized kernels, no delegate.
-    "ruy": (
-        Layer(ARITHMETICS["ruy"], ruy.KERNELS),
-        Layer(ARITHMETICS["ruy"], KERNELS),
-    ),
+    # No delegate.
+    "ruy": _BUILTIN,
     # TFLite's default delegate on Android, and what it leaves to the builtin optimized kernels.
     "xnnpack": (
         Layer(ARITHMETICS["xnnpack"], xnnpack.KERNELS, ARITHMETICS["xnnpack_arm64"]),
-        Layer(ARITHMETICS["ruy"], ruy.KERNELS),
-        Layer(ARITHMETICS["ruy"], KERNELS),
+        *_BUILTIN,
     ),
 }
 

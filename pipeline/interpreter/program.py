@@ -160,7 +160,11 @@ def _check_variables(subgraph: Subgraph) -> None:
 
 
 def _variables(subgraph: Subgraph) -> list[Tensor]:
-    return [tensor for tensor in subgraph.tensors if tensor.is_variable and tensor.data is None]
+    return [
+        tensor
+        for tensor in subgraph.tensors
+        if tensor.is_variable and tensor.data is None and tensor.index not in subgraph.inputs
+    ]
 
 
 def _check_dtype(tensor: Tensor, dtypes: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from pipeline.interpreter import real_scales
 from pipeline.interpreter.requantizers import (
     DoublePrecision,
     DoubleRounding,
+    DownThenUp,
     HalfUp,
     LongRounding,
     OneRounding,
@@ -132,11 +133,14 @@ _DOUBLE_ROUNDING = _rounded_by(DoubleRounding.from_real, real_scales.double_prod
 _DOUBLE_ROUNDING_MIXED = _rounded_by(DoubleRounding.from_real, real_scales.mixed_product)
 _HALF_UP = _rounded_by(HalfUp.from_real, real_scales.double_product)
 _HALF_UP_MIXED = _rounded_by(HalfUp.from_real, real_scales.mixed_product)
+_DOWN_THEN_UP = _rounded_by(DownThenUp.from_real, real_scales.double_product)
+_DOWN_THEN_UP_MIXED = _rounded_by(DownThenUp.from_real, real_scales.mixed_product)
 _VECTORS = _rounded_by(VectorRounding.of_channels, real_scales.double_product)
 _FLAT_VECTORS_MIXED = _rounded_by(VectorRounding.flat, real_scales.mixed_product)
 _LONG_ROUNDING = _rounded_by(LongRounding.from_real, real_scales.double_product)
 _DOUBLE_PRECISION = _rounded_by(DoublePrecision.from_real, real_scales.double_product)
 _SINGLE_PRECISION = _rounded_by(SinglePrecision.from_real, real_scales.float32_product)
+_ONE_ROUNDING_QUANTIZED = _rounded_by(OneRounding.quantized, real_scales.double_product)
 _ONE_ROUNDING = _rounded_by(OneRounding.from_real, real_scales.float32_product)
 
 _TWO_ROUNDINGS = Filtered(
@@ -152,8 +156,20 @@ _IN_DOUBLE = Filtered(
     int16=_DOUBLE_PRECISION,
     long=_DOUBLE_PRECISION,
 )
+_MATRICES = Filtered(_HALF_UP, _HALF_UP_MIXED, _HALF_UP, _LONG_ROUNDING)
+_MATRICES_ON_ARM64 = Filtered(
+    _DOWN_THEN_UP, _DOWN_THEN_UP_MIXED, _ONE_ROUNDING_QUANTIZED, _LONG_ROUNDING
+)
 _IN_FLOAT32 = Filtered(int8=_SINGLE_PRECISION, uint8=_SINGLE_PRECISION, int16=None, long=None)
 _IN_FLOAT32_ON_ARM64 = dataclasses.replace(_IN_FLOAT32, uint8=_ONE_ROUNDING)
+
+_RUY = Arithmetic(
+    convolution=_MATRICES,
+    depthwise=Filtered(_VECTORS, _DOUBLE_ROUNDING_MIXED, None, _LONG_ROUNDING),
+    transposed=Filtered(_VECTORS, _FLAT_VECTORS_MIXED, _VECTORS, _LONG_ROUNDING),
+    fully_connected=dataclasses.replace(_MATRICES, long=_DOUBLE_PRECISION),
+    activation_bounds=_bounds_rounded_before_zero_point,
+)
 
 ARITHMETICS: dict[str, Arithmetic] = {
     # TFLite BUILTIN_REF: its FULLY_CONNECTED requantizes in double precision, alone of its ops.
@@ -173,12 +189,11 @@ ARITHMETICS: dict[str, Arithmetic] = {
         double_scales=True,
         trusts_bias_tensor=True,
     ),
-    "ruy": Arithmetic(
-        convolution=Filtered(_HALF_UP, _HALF_UP_MIXED, _HALF_UP, _LONG_ROUNDING),
-        depthwise=Filtered(_VECTORS, _DOUBLE_ROUNDING_MIXED, None, _LONG_ROUNDING),
-        transposed=Filtered(_VECTORS, _FLAT_VECTORS_MIXED, _VECTORS, _LONG_ROUNDING),
-        fully_connected=Filtered(_HALF_UP, _HALF_UP_MIXED, _HALF_UP, _DOUBLE_PRECISION),
-        activation_bounds=_bounds_rounded_before_zero_point,
+    "ruy": _RUY,
+    "ruy_arm64": dataclasses.replace(
+        _RUY,
+        convolution=_MATRICES_ON_ARM64,
+        fully_connected=dataclasses.replace(_MATRICES_ON_ARM64, long=_DOUBLE_PRECISION),
     ),
     # Of the ops that XNNPACK's delegate takes; the others have the arithmetic of ruy.
     "xnnpack": Arithmetic(

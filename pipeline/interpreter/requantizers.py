@@ -101,6 +101,38 @@ class HalfUp:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class DownThenUp:
+    """Rounds down in the high multiplication, then ties up in a right shift of one bit or more.
+
+    Both together are one rounding, ties up.
+
+    Attributes:
+      significand: int32[channels], or a scalar for all of them.
+      left_shift: int32, same shape; before the multiplication.
+      right_shift: int64, same shape; at least 1.
+    """
+
+    significand: np.ndarray
+    left_shift: np.ndarray
+    right_shift: np.ndarray
+
+    @classmethod
+    def from_real(cls, multipliers: Sequence[float]) -> "DownThenUp":
+        """Quantizes real multipliers (doubles, one per channel)."""
+        quantized = DoubleRounding.from_real(multipliers)
+        right_shift = np.maximum(-quantized.shift, 1)
+        left_shift = (quantized.shift + right_shift).astype(np.int32)
+        return cls(quantized.significand, left_shift, right_shift.astype(np.int64))
+
+    def __call__(self, accumulator: np.ndarray) -> np.ndarray:
+        """Returns the rounded products as int32; a left shift wraps modulo 2**32."""
+        shifted = accumulator << self.left_shift
+        high = np.multiply(shifted, self.significand, dtype=np.int64) >> _MULTIPLIER_BITS
+        half = np.int64(1) << (self.right_shift - 1)
+        return ((high + half) >> self.right_shift).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class VectorRounding:
     """Rounds twice: as HalfUp in whole vectors of elements, as DoubleRounding in the rest.
 
@@ -214,6 +246,15 @@ class OneRounding:
         if exact is None:
             raise OverflowError(f"a multiplier must be below 2**23, got {max(multipliers)}")
         return exact
+
+    @classmethod
+    def quantized(cls, multipliers: Sequence[float]) -> "OneRounding":
+        """Quantizes real multipliers (doubles below 2**30, one per channel) to 31 bits."""
+        quantized = DoubleRounding.from_real(multipliers)
+        shift = _MULTIPLIER_BITS - quantized.shift.astype(np.int64)
+        if np.any(shift < 1):
+            raise OverflowError(f"a multiplier must be below 2**30, got {max(multipliers)}")
+        return cls(quantized.significand.astype(np.int64), shift)
 
     def __call__(self, accumulator: np.ndarray) -> np.ndarray:
         """Returns the rounded products as int32, saturating."""

@@ -15,7 +15,7 @@ from pipeline.interpreter import Interpreter
 from pipeline.quant_params import QuantParams
 from tests.pipeline.interpreter import conformance, edges
 from tests.pipeline.interpreter.one_op import Operand, model
-from tests.pipeline.interpreter.oracle import Oracle
+from tests.pipeline.interpreter.oracle import Oracle, OracleError
 
 _ENGINES = ("reference", "ruy", "xnnpack", "tflm")
 _HALVES = QuantParams((0.5,), (3,))
@@ -225,7 +225,7 @@ def _detector(
     )
     subgraph = Subgraph("main", tuple(tensors), (0, 1), (2, 3, 4, 5), tuple(operators))
     content = flatbuffer.write(Graph((subgraph,)))
-    conformance.collect(content)
+    conformance.collect(content, [])
     return content
 
 
@@ -261,6 +261,20 @@ def test_boxes_that_end_before_they_begin() -> None:
     content = _detector(anchors, "int8")
     with pytest.raises(ModelError, match="a box ends before it begins"):
         _allowed(content).run(np.zeros((1, 3, 4), np.int8), np.zeros((1, 3, 2), np.int8))
+
+
+def test_tflite_micro_refuses_boxes_of_no_area(oracle: Oracle) -> None:
+    content = _detector(np.array([[51, 51, 30, 0]], np.uint8), "int8")
+    inputs = np.full((1, 1, 4), 12, np.int8), np.full((1, 1, 2), 127, np.int8)
+    for kernels in ("reference", "ruy", "xnnpack"):
+        expected = oracle.run(content, *inputs, kernels=kernels)[0]
+        np.testing.assert_array_equal(
+            _allowed(content, kernels).run(*inputs)[0][0, 0], expected[0, 0]
+        )
+    with pytest.raises(OracleError, match="invocation failed"):
+        oracle.run(content, *inputs, kernels="tflm")
+    with pytest.raises(ModelError, match="a box ends before it begins"):
+        _allowed(content, "tflm").run(*inputs)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +318,7 @@ def test_detections_equal_the_engines(oracle: Oracle, dtype: str, data: st.DataO
         "nms_iou_threshold": data.draw(st.sampled_from([0.1, 0.5, 1.0])),
         "num_classes": classes,
     }
-    anchors = rng.integers(0, 256, (boxes, 4)).astype(np.uint8)
+    anchors = rng.integers(1, 256, (boxes, 4)).astype(np.uint8)
     content = _detector(anchors, dtype, classes + background, options)
     encoded = conformance.codes(rng, (1, boxes, 4), dtype)
     step = data.draw(st.sampled_from([1, 40]))  # Few different scores make ties.

@@ -1,7 +1,6 @@
 """What the tests of all kernels share: random cases, and their comparison with a runtime."""
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from pipeline import files, flatbuffer
+from pipeline import flatbuffer
 from pipeline.errors import ModelError, UnsupportedOpError
 from pipeline.interpreter import Interpreter, engines
 from pipeline.interpreter.op_context import OpContext
 from tests.pipeline.interpreter.integer_array import watch
 from tests.pipeline.interpreter.oracle import Oracle
+from tools.op_cases import OpCase
 
 # Of each property, op and type: in full, as `make test-ops` runs them, and in the quick suite.
 NUM_CASES = 200
@@ -25,8 +25,8 @@ random_cases = hypothesis.settings(
     max_examples=int(os.environ.get("INTONLY_CASES", _NUM_CASES_QUICK))
 )
 
-# Of each op and combination of types, in the corpus that fuzz.py starts from.
-NUM_COLLECTED = 8
+# Of each op and combination of types, in the corpus of fuzz.py and tools.bench_arm64.
+NUM_COLLECTED = int(os.environ.get("INTONLY_COLLECTED", 8))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Case:
 
 def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -> None:
     """Compares our outputs with each engine's, bit for bit; no step of ours may make a float."""
-    collect(case.model)
+    collect(case.model, engines, case.inputs)
     for engine in engines:
         expected = oracle.run(case.model, *case.inputs, kernels=engine)
         actual = Interpreter(case.model, engine, "x86_64").run(*case.inputs)
@@ -59,8 +59,14 @@ def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -
             np.testing.assert_array_equal(watched_ours, theirs, engine)
 
 
-def collect(model: bytes) -> None:
-    """Stores a model for fuzz.py, where INTONLY_CORPUS names a folder and it has too few alike."""
+def collect(model: bytes, engines: Sequence[str], *steps: Sequence[np.ndarray]) -> None:
+    """Stores a case, where INTONLY_CORPUS names a folder and it has too few alike.
+
+    Args:
+      model: Of one op.
+      engines: Those whose bits are promised.
+      *steps: The inputs of runs one after the other.
+    """
     folder = os.environ.get("INTONLY_CORPUS")
     if not folder:
         return
@@ -68,7 +74,8 @@ def collect(model: bytes) -> None:
     types = "-".join(sorted({tensor.dtype for tensor in graph.tensors}))
     place = pathlib.Path(folder, graph.operators[0].op, types)
     if sum(1 for _ in place.glob("*.tflite")) < NUM_COLLECTED:
-        files.write_bytes(place / f"{hashlib.sha256(model).hexdigest()}.tflite", model)
+        case = OpCase(model, tuple(engines), tuple(map(np.stack, zip(*steps, strict=True))))
+        case.save(place)
 
 
 def run(model: bytes, *inputs: object, kernels: str = "reference") -> list[object]:

@@ -125,7 +125,7 @@ def _ours(model: bytes, steps: _Steps, kernels: str = "reference") -> list[list[
 
 def _check(oracle: Oracle, model: bytes, steps: _Steps) -> list[list[object]]:
     """Compares every engine, step by step; returns the outputs."""
-    conformance.collect(model)
+    conformance.collect(model, _ENGINES, *steps)
     for kernels in _ENGINES:
         expected = oracle.steps(model, *steps, kernels=kernels)
         ours = _ours(model, steps, kernels)
@@ -238,6 +238,16 @@ def test_handles_go_into_subgraphs(oracle: Oracle) -> None:
 def test_an_endless_loop_ends_in_an_error() -> None:
     with pytest.raises(ModelError, match=r"WHILE.*never ends: its values repeat"):
         Interpreter(_loop()).run(_bool(True), _bool(True), _array(1, 2, 3))
+
+
+def test_an_input_is_no_state() -> None:
+    graph = flatbuffer.read(_loop())
+    body = graph.subgraphs[2]
+    tensors = [dataclasses.replace(tensor, is_variable=tensor.index < 2) for tensor in body.tensors]
+    body = dataclasses.replace(body, tensors=tuple(tensors))
+    interpreter = Interpreter(_model(*graph.subgraphs[:2], body))
+    with pytest.raises(ModelError, match="its values repeat"):
+        interpreter.run(_bool(True), _bool(True), _array(1, 2, 3))
 
 
 def test_loops_that_go_in_circles_end_in_an_error() -> None:

@@ -27,7 +27,7 @@ class Case:
 
 def check(oracle: Oracle, case: Case, kernels: Sequence[str]) -> None:
     """Compares every run with each engine's, bit for bit; no step of ours may make a float."""
-    conformance.collect(case.model)
+    conformance.collect(case.model, kernels, *((step,) for step in case.steps))
     for engine in kernels:
         expected = oracle.steps(case.model, *((step,) for step in case.steps), kernels=engine)
         interpreter = Interpreter(case.model, engine, "x86_64")

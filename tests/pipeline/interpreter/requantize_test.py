@@ -16,6 +16,7 @@ from pipeline.interpreter.requantize import ARITHMETICS
 from pipeline.interpreter.requantizers import (
     DoublePrecision,
     DoubleRounding,
+    DownThenUp,
     HalfUp,
     LongRounding,
     OneRounding,
@@ -79,6 +80,15 @@ def _round_twice(accumulator: int, multiplier: float, second: Callable[[Fraction
     return _as_int32(second(Fraction(high, 2 ** max(-shift, 0))))
 
 
+def _round_down_then_up(accumulator: int, multiplier: float) -> int:
+    """Returns the product rounded once, ties up; bits lost in a left shift are lost."""
+    significand, shift = _significand_and_shift(multiplier)
+    left_shift = max(shift + 1, 0)
+    shifted = _as_int32(accumulator << left_shift)
+    exponent = shift - 31 - left_shift
+    return _as_int32(_half_up(shifted * significand * Fraction(2) ** exponent))
+
+
 def _round_long(accumulator: int, multiplier: float) -> int:
     """Returns the product with 15 bits of the multiplier, ties up."""
     significand, shift = _significand_and_shift(multiplier)
@@ -89,6 +99,7 @@ def _round_long(accumulator: int, multiplier: float) -> int:
 # Of each class: its definition in rationals, and what bounds its multipliers.
 _CLASSES = {
     DoubleRounding: (lambda *pair: _round_twice(*pair, _half_away), 2.0**4),
+    DownThenUp: (_round_down_then_up, 2.0**4),
     HalfUp: (lambda *pair: _round_twice(*pair, _half_up), 2.0**4),
     LongRounding: (_round_long, 2.0**6),
     DoublePrecision: (_round_like_a_double, 2.0**40),

@@ -1,9 +1,11 @@
-"""TFLite's builtin optimized kernels (x86-64), where their bits differ from the reference."""
+"""TFLite's builtin optimized kernels where their bits differ from the reference."""
 
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.ruy import (
     add,
+    conv_2d,
     depthwise_conv_2d,
+    fully_connected,
     leaky_relu,
     log_softmax,
     logistic,
@@ -20,7 +22,9 @@ from pipeline.interpreter.kernels.ruy import (
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
+    "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "FULLY_CONNECTED": fully_connected,
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "LOG_SOFTMAX": log_softmax,
