@@ -1,4 +1,4 @@
-"""Layers that stay in float take along what their op would have; parts answer to the whole's name."""
+"""A layer left in float takes along what its op would have; parts answer to their whole's name."""
 
 import numpy as np
 import pytest
