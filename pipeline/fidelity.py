@@ -201,12 +201,33 @@ def _layer_codes(
     reals = [_real(tensor, values[tensor.index]) for tensor in operands]
     grids = [_grid(tensor) for tensor in operands]
     if len(reals) == 1:
-        result = layer(reals[0], input_grid=grids[0])
+        result = layer(_padded(op, layer, reals[0]), input_grid=grids[0])
     elif layer.takes_input_grids:
         result = layer(reals, input_grids=grids)
     else:
         result = layer(reals)
     return _codes(_result(graph, op), result[0].numpy())
+
+
+def _padded(op: Operator, layer: qat.QuantizedLayer, x: np.ndarray) -> np.ndarray:
+    """Returns an op's input, float32[n, h, w, c], as its layer read it.
+
+    Where the zeros of a ZeroPadding2D are those that padding SAME stands for, the converter makes
+    them a part of the convolution behind it.
+    """
+    is_convolution = isinstance(
+        layer, qat_layers.QuantizedConv2D | qat_layers.QuantizedDepthwiseConv2D
+    )
+    if not is_convolution or layer.padding != "valid" or op.options["padding"] != "SAME":
+        return x
+    widths = [(0, 0)]
+    for image, kernel, stride, dilation in zip(
+        x.shape[1:3], layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
+    ):
+        count = -(-image // stride)
+        missing = max(0, (count - 1) * stride + (kernel - 1) * dilation + 1 - image)
+        widths.append((missing // 2, missing - missing // 2))
+    return np.pad(x, [*widths, (0, 0)])
 
 
 def _result(graph: Subgraph, op: Operator) -> Tensor:

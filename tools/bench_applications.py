@@ -180,7 +180,9 @@ def _build(net: str, pictures: tf.Tensor) -> tf_keras.Model:
     tf_keras.utils.set_random_seed(_SEED.value)
     build: Any = getattr(tf_keras.applications, net)
     model = build(input_shape=(_SIZE.value, _SIZE.value, 3), weights=None)
-    norms = [it for it in model.layers if isinstance(it, tf_keras.layers.BatchNormalization)]
+    norms: list[Any] = [
+        it for it in model.layers if isinstance(it, tf_keras.layers.BatchNormalization)
+    ]
     momenta = [norm.momentum for norm in norms]
     rng = np.random.default_rng(_SEED.value)
     for norm in norms:

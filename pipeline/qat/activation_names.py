@@ -35,7 +35,7 @@ def of_layer(layer: tf_keras.layers.Layer) -> str | None:
     if isinstance(layer, tf_keras.layers.ReLU):
         return _of_relu(layer)
     if isinstance(layer, tf_keras.layers.Softmax):
-        return "softmax"
+        return "softmax" if layer.axis == -1 else None
     function = getattr(layer, "activation", None)
     if isinstance(function, tf_keras.layers.Layer):
         return of_layer(function)

@@ -159,6 +159,11 @@ def _global_average_pooling_2d(
 
 
 def _concatenate(layer: _keras.Concatenate, **common) -> layers.QuantizedLayer:
+    if layer.axis == 0:
+        raise UnsupportedLayerError(
+            f"layer {layer.name!r}: needed Concatenate over another axis than the batch's, got "
+            "axis 0; join the batches outside of the model"
+        )
     return layers.QuantizedConcatenate(layer.axis, **common)
 
 
@@ -199,7 +204,6 @@ def _resizing(layer: _keras.Resizing, **common) -> layers.QuantizedLayer:
 def _resize(
     layer: _keras.Layer, resize: layers.Resize, output: layers.ActivationSpec, **common
 ) -> layers.QuantizedLayer:
-    _check_channels_last(layer)
     if resize.method not in layers.RESIZE_METHODS:
         raise UnsupportedLayerError(
             f"layer {layer.name!r}: needed interpolation {' or '.join(layers.RESIZE_METHODS)}, as "
@@ -212,7 +216,7 @@ def _softmax(layer: _keras.Layer, output: layers.ActivationSpec, **common) -> la
     if getattr(layer, "axis", -1) != -1:
         raise UnsupportedLayerError(
             f"layer {layer.name!r}: needed Softmax over the last axis, as the integer op computes "
-            f"it, got axis {layer.axis}; permute its input"
+            f"it, got axis {layer.axis}; permute its input, or write the last axis as -1"
         )
     return layers.QuantizedSoftmax(output=_fixed(output), **common)
 
@@ -311,7 +315,6 @@ def check_foldable(layer: _keras.Layer) -> None:
     def needed(what: str, got: object, remedy: str) -> None:
         raise UnsupportedLayerError(f"layer {layer.name!r}: needed {what}, got {got}; {remedy}")
 
-    _check_channels_last(layer)
     if getattr(layer, "padding", "valid") not in ("valid", "same"):
         needed("padding valid or same", layer.padding, "pad with ZeroPadding2D")
     activation = activation_names.of_layer(layer)
@@ -322,14 +325,6 @@ def check_foldable(layer: _keras.Layer) -> None:
             needed("no output_padding", layer.output_padding, "pad with ZeroPadding2D")
         if layer.dilation_rate != (1, 1):
             needed("dilation_rate 1", layer.dilation_rate, "use a larger kernel")
-
-
-def _check_channels_last(layer: _keras.Layer) -> None:
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise UnsupportedLayerError(
-            f"layer {layer.name!r}: needed data_format channels_last, got {layer.data_format}; "
-            "transpose the model's data"
-        )
 
 
 def batch_norm_spec(call: Call) -> layers.BatchNormSpec:

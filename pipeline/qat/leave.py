@@ -13,7 +13,9 @@ _keras = tf_keras.layers
 _ARITHMETIC = (_keras.Add, _keras.Subtract, _keras.Multiply)
 _WEIGHTED = (
     _keras.Conv1D,
+    _keras.Conv1DTranspose,
     _keras.Conv2D,
+    _keras.Conv2DTranspose,
     _keras.DepthwiseConv1D,
     _keras.DepthwiseConv2D,
     _keras.SeparableConv1D,

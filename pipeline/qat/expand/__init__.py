@@ -16,6 +16,7 @@ from pipeline.qat.expand import (
     hard_swish,
     one_dimensional,
     op_layers,
+    settings,
 )
 from pipeline.qat.expand.steps import Made
 from pipeline.qat.keras_graph import Call, Graph, with_unique_names
@@ -70,6 +71,9 @@ def expand(graph: Graph, convolutions: Collection[type]) -> Graph:
     Raises:
       UnsupportedLayerError: A layer has a setting without integer counterpart; names both.
     """
+    for call in graph.calls:
+        if call.is_ours:
+            settings.check(call)
     made: Made = {}
     calls = tuple(expanded for call in graph.calls for expanded in _expanded(call, made))
     graph = hard_swish.recognize(dataclasses.replace(graph, calls=calls))

@@ -14,16 +14,21 @@ def behind(call: Call, made: Made) -> list[Call] | None:
     name = activation_names.of_layer(layer)
     if name == "linear" or activation_names.is_relu(name):
         return None
+    function = layer.activation
     config = {**layer.get_config(), "activation": "linear"}
+    foreign = function.weights if isinstance(function, _keras.Layer) else []
     steps = Steps(call, made)
     linear = steps.weighted(
         "linear",
         lambda: type(layer).from_config(config),
         call.operands[0].shape,
-        layer.get_weights,
+        lambda: [it.numpy() for it in layer.weights if all(it is not other for other in foreign)],
     )
     y = steps.add(linear, *call.operands)
-    steps.add(_keras.Activation(layer.activation, name=steps.name(name or "activation")), y)
+    if isinstance(function, _keras.Layer):
+        steps.add(function, y)
+    else:
+        steps.add(_keras.Activation(function, name=steps.name(name or "activation")), y)
     return steps.finished()
 
 

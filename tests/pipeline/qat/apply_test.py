@@ -84,45 +84,6 @@ def test_quant_delay_leaves_values_unrounded(calibrated):
     np.testing.assert_allclose(quantized * 256, np.rint(quantized * 256), atol=1e-3)
 
 
-def relu(x):
-    return tf.nn.relu(x) + 1.0
-
-
-_relu = relu  # Bears the name of the function that is known.
-
-
-def _one(layer):
-    inputs = _keras.Input((8, 8, 4), name="input")
-    return tf_keras.Model(inputs, layer(inputs), name="one")
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        lambda: _keras.BatchNormalization(1, name="culprit"),
-        lambda: _keras.LayerNormalization(name="culprit"),
-        lambda: _keras.Activation("gelu", name="culprit"),
-        lambda: _keras.Activation(_relu, name="culprit"),
-        lambda: _keras.Conv2D(4, 3, activation="selu", name="culprit"),
-        lambda: _keras.ReLU(6.0, threshold=1.0, name="culprit"),
-        lambda: _keras.Softmax(axis=1, name="culprit"),
-        lambda: _keras.UpSampling2D(interpolation="bicubic", name="culprit"),
-        lambda: _keras.Resizing(4, 4, crop_to_aspect_ratio=True, name="culprit"),
-        lambda: _keras.Conv2DTranspose(4, 3, strides=2, output_padding=1, name="culprit"),
-        lambda: _keras.Lambda(lambda x: x, name="culprit"),
-    ],
-)
-def test_layer_without_integer_counterpart_is_named(layer):
-    with pytest.raises(UnsupportedLayerError, match="culprit"):
-        qat.apply(qat.annotate_model(_one(layer())), _SCHEME, _INPUT)
-
-
-def test_function_without_integer_counterpart_is_named():
-    model = _one(lambda x: tf.reduce_sum(x, 1))
-    with pytest.raises(UnsupportedLayerError, match=r"tf\.math\.reduce_sum"):
-        qat.apply(qat.annotate_model(model), _SCHEME, _INPUT)
-
-
 def test_shared_convolution_with_two_batch_norms_is_refused():
     a, b = (_keras.Input((8, 8, 4), name=name) for name in "ab")
     shared = _keras.Conv2D(4, 3, name="shared")
