@@ -103,6 +103,10 @@ class FoldedLayer(QuantizedLayer):
         """Returns the kernel reshaped so that its last axis is the output channels."""
         return kernel
 
+    def from_channels_last(self, weights: tf.Tensor) -> tf.Tensor:
+        """Undoes `channels_last`."""
+        return tf.reshape(weights, self.kernel.shape)
+
     def build(self, input_shape) -> None:
         kernel_shape = self.kernel_shape(tuple(input_shape))
         self.kernel = self.add_weight(
@@ -135,7 +139,7 @@ class FoldedLayer(QuantizedLayer):
         if use_batch_statistics:
             return self.finish(self._normalized_by_batch(x, input_scale), training)
         weights, bias, accumulator_scale = self._folded(input_scale, training)
-        y = self.kernel_op(x, tf.reshape(weights, self.kernel.shape)) + bias
+        y = self.kernel_op(x, self.from_channels_last(weights)) + bias
         return self.finish(y, training, multiplier=accumulator_scale)
 
     def folded_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
@@ -146,6 +150,18 @@ class FoldedLayer(QuantizedLayer):
             return weights, tf.zeros(weights.shape[-1:]) + bias
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
         return weights * factor, self.beta + (bias - self.moving_mean) * factor
+
+    def rounded_weights(self, input_scale: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the folded weights as evaluation rounds them, and the step of their grid.
+
+        Args:
+          input_scale: float32 scalar, or None where the input is not quantized.
+
+        Returns:
+          float32[..., channels], and float32[channels] or a float32 scalar.
+        """
+        weights, bias = self.folded_weights()
+        return self._rounded(weights, bias, input_scale, training=False)
 
     def reset_weight_range(self) -> None:
         """Starts the range of the weights anew, from the weights that the layer has now."""
@@ -169,7 +185,7 @@ class FoldedLayer(QuantizedLayer):
         rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
-        y = self.kernel_op(x, tf.reshape(rounded, self.kernel.shape))
+        y = self.kernel_op(x, self.from_channels_last(rounded))
         y, mean, variance = self._fused_batch_norm(y)
         # A channel whose codes are all 0 measures variance 0; letting that into the moving
         # statistics would blow up its folding factor.
