@@ -134,7 +134,7 @@ def _check_dead(layer: LayerFigures, weights: WeightFigures) -> Iterator[LayerWa
 
 
 def _check_weights(layer: str, weights: WeightFigures) -> Iterator[LayerWarning]:
-    needed = min(_FEW_CODES, 2**weights.bits - 1)
+    needed = min(_FEW_CODES, 2**weights.bits - 2)  # Of 2 bits there are 3.
     poor = tuple(index for index, used in enumerate(weights.codes_used) if used < needed)
     if not poor or weights.weights_per_channel < _MIN_WEIGHTS:
         return

@@ -10,7 +10,8 @@ from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import layer_report
 from pipeline.run_dir import RunDir
 
-_BATCH_SIZE = 64
+_MAX_BATCH_SIZE = 128
+_MAX_BATCH_VALUES = 2**22  # Of the input; the values of all layers are held at once.
 
 
 def measure(run_dir: RunDir, pictures: np.ndarray) -> LayerFile:
@@ -24,9 +25,11 @@ def measure(run_dir: RunDir, pictures: np.ndarray) -> LayerFile:
       InputError: There is no picture.
       OSError: The run directory cannot be written.
     """
+    per_picture = max(pictures[:1].size, 1)
+    batch_size = max(min(_MAX_BATCH_VALUES // per_picture, _MAX_BATCH_SIZE), 1)
     batches = (
-        tf.constant(pictures[start : start + _BATCH_SIZE])
-        for start in range(0, len(pictures), _BATCH_SIZE)
+        tf.constant(pictures[start : start + batch_size])
+        for start in range(0, len(pictures), batch_size)
     )
     float_model: Any = tf_keras.models.load_model(run_dir.float_model, compile=False)
     layers = layer_report.measure(qat.load(run_dir.qat_model), batches, float_model)

@@ -1,7 +1,7 @@
 """Sums over examples, from which the figures of a layer follow.
 
-Sums are taken batch by batch inside the traced step, and joined outside of it: minima and maxima as
-such, what is no sum but the same in every batch as it is, everything else by addition.
+Sums of several batches are joined: minima and maxima as such, what is no sum but the same in every
+batch as it is, everything else by addition.
 """
 
 from collections.abc import Mapping
