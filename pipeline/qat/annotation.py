@@ -1,6 +1,7 @@
 """tfmot's annotation API: how a user says which layers to quantize."""
 
 from pipeline.legacy_keras import tf_keras
+from pipeline.qat import precision
 
 # isort: split
 # TensorFlow has to choose Keras 2 before tfmot imports it.
@@ -9,8 +10,17 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_annot
     QuantizeAnnotate,
 )
 
-annotate_model = tfmot.quantization.keras.quantize_annotate_model
 annotate_layer = tfmot.quantization.keras.quantize_annotate_layer
+
+
+def annotate_model(model: tf_keras.Model) -> tf_keras.Model:
+    """Returns the model with every layer annotated, as tfmot does it.
+
+    Raises:
+      UnsupportedLayerError: It does not compute in float32.
+    """
+    precision.check_float32(model)
+    return tfmot.quantization.keras.quantize_annotate_model(model)
 
 
 def unwrap(layer: tf_keras.layers.Layer):

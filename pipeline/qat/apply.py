@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import annotation, from_keras, keras_graph, layers
+from pipeline.qat import annotation, from_keras, keras_graph, layers, precision
 from pipeline.qat.layer_spec import LayerSpec
 from pipeline.quant_params import QuantParams, QuantScheme
 
@@ -42,8 +42,10 @@ def apply(
       ema_decay: Smoothing of the activation ranges, per training step; unused with a function.
 
     Raises:
-      UnsupportedLayerError: An annotated layer has no integer counterpart; names it.
+      UnsupportedLayerError: An annotated layer has no integer counterpart, or one does not compute
+        in float32; names it.
     """
+    precision.check_float32(annotated_model)
     if isinstance(scheme, QuantScheme):
         spec = LayerSpec(scheme, ema_decay=ema_decay)
         return _Rebuild(annotated_model, lambda _: spec, input_params).run()

@@ -103,7 +103,7 @@ def test_codes_unused(float_model):
 def test_saturation(float_model):
     model = _quantized(float_model, _PER_CHANNEL)
     maximum = model.get_layer("logits").output_range.maximum
-    maximum.assign(0.4 * maximum)
+    maximum.assign(0.6 * maximum)
     (warning,) = _warnings(model)
     assert (warning.layer, warning.kind) == ("logits", "saturation")
     assert "% of its values lie outside of its range" in warning.message
