@@ -5,6 +5,7 @@
   qat.keras      the trained quantization-aware model
   history.csv    one line per epoch
   train.json     the report: accuracies, times, provenance
+  layers.json    the figures of every layer after QAT; see layer_file.py
   checkpoints/   see checkpoint.py
   tensorboard/   event files, a folder per phase
 

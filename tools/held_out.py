@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from pipeline import data
 from pipeline.data import Dataset, InputSpec
 from pipeline.graph import Tensor
@@ -49,3 +51,13 @@ def of_model(tensor: Tensor, name: str, data_dir: str | None) -> tuple[InputSpec
         data.default_spec(name), height=height, width=width, channels=channels
     )
     return spec, data.load(name, spec, data_dir=data_dir)
+
+
+def pictures(spec: InputSpec, dataset: Dataset, count: int) -> np.ndarray:
+    """Returns the first `count` held-out pictures, or all if there are fewer: float32[N, H, W, C].
+
+    Raises:
+      DataError: A picture does not decode.
+    """
+    pixels, _ = data.eval_pixels(dataset, min(count, dataset.num_eval))
+    return spec.float_table()[pixels]

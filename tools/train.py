@@ -9,7 +9,8 @@ quantized as it is: --model=mine.keras --float_epochs=0. It takes the data set's
 logits, one per class; a softmax at its end is left out.
 
 A resumed run keeps its settings; flags that are left out stand for those it began with. Steps are
-optimizer steps, counted from 0 in each phase.
+optimizer steps, counted from 0 in each phase. After QAT the layers are measured; tools.layers says
+how to read their table.
 
 Exit code 0: trained; 1: training went wrong (a NaN loss); 2: the request cannot be served.
 """
@@ -25,17 +26,20 @@ from rich.console import Console
 from rich.table import Table
 
 import models
-from pipeline import data, qat, run_dir, train
+from pipeline import data, layer_file, qat, run_dir, run_layers, train
 from pipeline.errors import DataError, RunDirError
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import recipe
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
-from tools import cli, own_model
+from tools import cli, held_out, layer_table, own_model
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Where to train; see README.", required=True)
 _RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir, if one was begun.")
+_LAYER_IMAGES = flags.DEFINE_integer(
+    "layer_images", 256, "Held-out pictures to measure layers on after QAT; 0: do not.", 0
+)
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
 
@@ -112,6 +116,8 @@ def main() -> int:
     run, dataset, start = _prepare(path)
     result = train.run(run, _stages(run, dataset, start))
     _print(run, result)
+    if result.qat_accuracy is not None and _LAYER_IMAGES.value:
+        _show_layers(run, dataset)
     return 0
 
 
@@ -274,6 +280,14 @@ def _scheme_name(config: TrainConfig) -> str:
     if scheme == SCHEMES[config.scheme]:
         return scheme.name
     return f"{scheme.name}, W{scheme.weight_bits}A{scheme.activation_bits}"
+
+
+def _show_layers(run: RunDir, dataset: data.Dataset) -> None:
+    content = layer_file.read(run.path, run.qat_model)
+    if content is None:
+        pictures = held_out.pictures(run.input_spec, dataset, _LAYER_IMAGES.value)
+        content = run_layers.measure(run, pictures)
+    layer_table.show(content)
 
 
 def entry() -> None:

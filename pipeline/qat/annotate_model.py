@@ -1,10 +1,7 @@
 """Marks every layer of a model to be quantized."""
 
-from pipeline.errors import UnsupportedLayerError
 from pipeline.legacy_keras import tf_keras
-from pipeline.qat import annotation, keras_graph
-
-_NARROW = ("float16", "bfloat16")
+from pipeline.qat import annotation, keras_graph, precision
 
 
 def annotate_model(model: tf_keras.Model) -> tf_keras.Model:
@@ -17,16 +14,8 @@ def annotate_model(model: tf_keras.Model) -> tf_keras.Model:
       model: Functional or Sequential, nested models inside or not.
 
     Raises:
-      UnsupportedLayerError: The model, or one inside of it, is subclassed; or a layer computes in
-        16 bits.
+      UnsupportedLayerError: The model, or one inside of it, is subclassed; or a layer does not
+        compute in float32.
     """
-    return keras_graph.rebuild(model, _annotated)
-
-
-def _annotated(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-    if layer.compute_dtype in _NARROW:
-        raise UnsupportedLayerError(
-            f"layer {layer.name!r}: needed a layer that computes in float32, as fake quantization "
-            f"does, got {layer.compute_dtype}; build the model under the policy float32"
-        )
-    return annotation.annotate_once(layer)
+    precision.check_float32(model)
+    return keras_graph.rebuild(model, annotation.annotate_once)

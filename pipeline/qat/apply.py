@@ -27,6 +27,7 @@ from pipeline.qat import (
     from_keras,
     keras_graph,
     layers,
+    precision,
 )
 from pipeline.qat.flow import Flow
 from pipeline.qat.keras_graph import Call
@@ -57,9 +58,11 @@ def apply(
       storage: Type that activations are stored in, with a function; a scheme has its own.
 
     Raises:
-      UnsupportedLayerError: An annotated layer has no integer counterpart; names it.
+      UnsupportedLayerError: An annotated layer has no integer counterpart, or one does not compute
+        in float32; names it.
       SchemeError: A layer is to be stored in another type.
     """
+    precision.check_float32(annotated_model)
     if isinstance(scheme, QuantScheme):
         spec = LayerSpec(scheme, ema_decay=ema_decay)
         return _Rebuild(annotated_model, lambda _: spec, scheme.storage, input_params).run()

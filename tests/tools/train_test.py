@@ -42,6 +42,29 @@ def test_prints_a_table_and_a_warning(finished):
         assert (path / name).exists()
 
 
+def test_measures_the_layers_and_shows_them_again(finished, run_tool):
+    path, done = finished
+    table = done.stdout[done.stdout.index("layers, measured on 256 held-out pictures") :]
+    again = run_tool("layers", f"--run_dir={path}")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == table
+    written = json.loads((path / "layers.json").read_text())
+    layers = [layer["layer"] for layer in written["results"]["layers"]]
+    assert layers == [layer.name for layer in quantized_layers(load(path / "qat.keras"))]
+    assert all(f" {name} " in table for name in layers)
+    for warning in written["results"]["warnings"]:
+        assert f"warning: {warning['layer']}: {warning['message']}; {warning['remedy']}" in table
+    anew = run_tool("layers", f"--run_dir={path}", "--num_images=8")
+    assert anew.returncode == 0, anew.stderr
+    assert "layers, measured on 8 held-out pictures" in anew.stdout
+
+
+def test_layers_of_what_is_no_run(tmp_path, run_tool):
+    done = run_tool("layers", f"--run_dir={tmp_path}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needed a run directory of tools.train" in done.stderr
+
+
 def test_killed_and_resumed_is_as_unbroken(finished, tmp_path):
     path = tmp_path / "run"
     arguments = (*_SMALL, "--qat_epochs=1", "--checkpoint_steps=1", f"--run_dir={path}")

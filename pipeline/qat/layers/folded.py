@@ -166,6 +166,18 @@ class FoldedLayer(QuantizedLayer):
         factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
         return weights * factor, self.beta + (bias - self.moving_mean) * factor
 
+    def rounded_weights(self, input_scale: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the folded weights as evaluation rounds them, and the step of their grid.
+
+        Args:
+          input_scale: float32 scalar, or None where the input is not quantized.
+
+        Returns:
+          float32[..., channels], and float32[channels] or a float32 scalar.
+        """
+        weights, bias = self.folded_weights()
+        return self._rounded(weights, bias, input_scale, training=False)
+
     def reset_weight_range(self) -> None:
         """Starts the range of the weights anew, from the weights that the layer has now."""
         self.weight_range.reset(self.folded_weights()[0])
