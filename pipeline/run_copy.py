@@ -50,13 +50,14 @@ def check_same(config: Mapping[str, Any], chief: Mapping[str, Any], free: frozen
     """Checks that a worker was given the settings of the chief.
 
     Args:
-      config: The worker's, as JSON has it.
-      chief: The chief's.
+      config: The worker's.
+      chief: The chief's, as JSON has it.
       free: Names of settings that may differ.
 
     Raises:
       StrategyError: They differ; names the settings.
     """
+    config = json.loads(json.dumps(config))  # What JSON makes of it, as of the chief's.
     differing = [
         f"--{name}={config.get(name)} (the chief has {chief.get(name)})"
         for name in sorted({*config, *chief} - free)

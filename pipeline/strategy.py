@@ -90,6 +90,21 @@ class Replicas:
         run: Any = tf.function(lambda values: self.strategy.run(summed, (values,)))
         return [int(number) for number in self.first(run(tf.constant(numbers, tf.int64)))]
 
+    def check_agreement(self, what: str, number: int) -> None:
+        """Checks that all processes have the same number; all of them have to call it.
+
+        Raises:
+          StrategyError: They have not; the same on all of them.
+        """
+        numbers = self.total([number if at == self.worker else 0 for at in range(self.num_workers)])
+        differing = [at for at, other in enumerate(numbers) if other != numbers[0]]
+        if differing:
+            raise StrategyError(
+                f"needed the same {what} on all workers, but worker "
+                f"{', '.join(map(str, differing))} has another than the chief; give all of them "
+                "the same data"
+            )
+
     @contextlib.contextmanager
     def together(self) -> Generator[None, None, None]:
         """What is built and run inside is distributed; a lost process is told as such.

@@ -101,7 +101,9 @@ def run(run_dir: RunDir, stages: Stages, replicas: Replicas | None = None) -> Tr
     replicas = replicas or strategy.single()
     replicas.check_batch_size(run_dir.config.batch_size)
     with replicas.together():
-        return _run(run_dir, stages, replicas)
+        result = _run(run_dir, stages, replicas)
+        replicas.total([0])  # No process leaves while another still needs it.
+        return result
 
 
 def _run(run_dir: RunDir, stages: Stages, replicas: Replicas) -> TrainResult:
@@ -120,7 +122,13 @@ def _run(run_dir: RunDir, stages: Stages, replicas: Replicas) -> TrainResult:
     report.write(
         run_dir.report,
         "train",
-        {**dataclasses.asdict(result), "epochs": progress.epochs, "config": run_dir.config},
+        {
+            **dataclasses.asdict(result),
+            "epochs": progress.epochs,
+            "config": run_dir.config,
+            "num_replicas": replicas.count,
+            "num_workers": replicas.num_workers,
+        },
         inputs=[
             path
             for path in (run_dir.float_model, run_dir.qat_model, teacher_file)
