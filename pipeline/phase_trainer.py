@@ -249,7 +249,7 @@ def _counter_of_correct(
 
     def run(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         if num_local > 1:  # No picture is of class -1.
-            padding = -tf.shape(labels)[0] % num_local
+            padding: Any = tf.math.floormod(-tf.shape(labels)[0], num_local)
             pictures = tf.pad(pictures, [[0, padding], *[[0, 0]] * (pictures.shape.rank - 1)])
             labels = tf.pad(labels, [[0, padding]], constant_values=-1)
         counts = replicas.strategy.run(count, (pictures, labels))
