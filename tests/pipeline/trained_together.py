@@ -111,9 +111,7 @@ class _Stages:
 
     def quantize(self, model: tf_keras.Model) -> tf_keras.Model:
         params = QuantParams((1 / 32,), (0,))
-        return qat.apply(
-            qat.annotate_model(model), lambda name: _SPECS.get(name, _DEFAULT), params
-        )
+        return qat.apply(qat.annotate_model(model), lambda name: _SPECS.get(name, _DEFAULT), params)
 
     def as_stages(self) -> train.Stages:
         return train.Stages(
@@ -151,7 +149,9 @@ def _train(options: argparse.Namespace) -> None:
     train.make_repeatable(CONFIG.num_threads)
     if options.strategy == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
     replicas = strategy.create(options.strategy, processes, _TIMEOUT_S)
     run.save()
     train.run(run, _Stages(replicas, options.kill_at).as_stages(), replicas)
