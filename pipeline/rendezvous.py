@@ -2,8 +2,8 @@
 
 TensorFlow's own start waits for missing workers inside one call that no signal but SIGKILL ends,
 for an hour. So the processes meet here first: the chief listens on its own address of TF_CONFIG,
-each worker says its index and gets the chief's message once all have come; then the address is
-given up, for TensorFlow to listen on.
+each worker says its index, gets the chief's message once all have come, and answers whether it can
+go by it; then all go on, and the address is given up, for TensorFlow to listen on.
 
 Like TensorFlow's, these connections are neither encrypted nor authenticated: keep the cluster on a
 network of its own.
@@ -13,23 +13,28 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from pipeline.cluster import Cluster
-from pipeline.errors import StrategyError
+from pipeline.errors import IntonlyError, StrategyError
 
 _GREETING = b"intonly-1"
 _HELLO = struct.Struct(f"!{len(_GREETING)}sII")  # Greeting, index, number of processes.
 _SIZE = struct.Struct("!Q")
+_GO = b"go"
 _RETRY_S = 0.1
 _MAX_BYTES = 1 << 34  # More than any message; a stranger's could claim anything.
+
+_Result = TypeVar("_Result")
 
 
 def lead(cluster: Cluster, message: bytes, timeout_s: float) -> None:
     """Waits until all other processes have come, and tells them `message`; the chief's side.
 
     Raises:
-      StrategyError: Some did not come in time, or the address cannot be listened on.
+      StrategyError: Some did not come in time or did not accept the message, or the address cannot
+        be listened on.
     """
     deadline = time.monotonic() + timeout_s
     with contextlib.ExitStack() as stack:
@@ -42,34 +47,65 @@ def lead(cluster: Cluster, message: bytes, timeout_s: float) -> None:
             stack.enter_context(connection)
             if (index := _read_hello(connection, cluster, deadline)) is not None:
                 workers[index] = connection
-        for index, connection in workers.items():
-            try:
+        for say in (
+            lambda connection: _send(connection, message),
+            _read_answer,
+            lambda connection: _send(connection, _GO),
+        ):
+            for index, connection in workers.items():
                 connection.settimeout(timeout_s)
-                connection.sendall(_SIZE.pack(len(message)) + message)
-            except OSError as error:
-                raise StrategyError(
-                    f"worker {index} at {cluster.addresses[index]} went away at the start "
-                    f"({error}); see its own message, and start all of them again"
-                ) from error
+                try:
+                    say(connection)
+                except (OSError, StrategyError) as error:
+                    raise StrategyError(
+                        f"worker {index} at {cluster.addresses[index]} does not take part: {error}"
+                    ) from error
 
 
-def follow(cluster: Cluster, timeout_s: float) -> bytes:
-    """Returns what the chief tells once all processes have come; a worker's side.
+def follow(cluster: Cluster, accept: Callable[[bytes], _Result], timeout_s: float) -> _Result:
+    """Gives what the chief tells to `accept`, and returns its result; a worker's side.
+
+    Returns once all other processes have accepted it, too.
 
     Raises:
-      StrategyError: The chief, or another worker, did not come in time.
+      StrategyError: The chief, or another worker, did not come in time, or left.
+      IntonlyError: What `accept` raised; the chief was told.
     """
     deadline = time.monotonic() + timeout_s
-    host, port = cluster.host_and_port(0)
-    while True:
+    connection, message = _hear(cluster, deadline, timeout_s)
+    with connection:
         try:
-            with socket.create_connection((host, port), timeout=_left(deadline)) as connection:
-                connection.sendall(_HELLO.pack(_GREETING, cluster.index, cluster.size))
-                connection.settimeout(_left(deadline))
-                (size,) = _SIZE.unpack(_read(connection, _SIZE.size))
-                connection.settimeout(timeout_s)
-                return _read(connection, size)
+            result = accept(message)
+        except IntonlyError as error:
+            _send(connection, str(error).encode())
+            raise
+        try:
+            _send(connection, b"")
+            if _receive(connection) != _GO:
+                raise ConnectionError("got something else")
         except OSError as error:
+            raise StrategyError(
+                f"worker {cluster.index}: the chief at {cluster.addresses[0]} gave up, since it or "
+                f"another worker failed at the start ({error}); see its own message, and start all "
+                "of them again"
+            ) from error
+    return result
+
+
+def _hear(cluster: Cluster, deadline: float, timeout_s: float) -> tuple[socket.socket, bytes]:
+    """Returns the connection to the chief and its message, which comes when all workers have."""
+    while True:
+        connection = None
+        try:
+            connection = socket.create_connection(cluster.host_and_port(0), timeout=_left(deadline))
+            connection.sendall(_HELLO.pack(_GREETING, cluster.index, cluster.size))
+            connection.settimeout(_left(deadline))
+            message = _receive(connection)
+            connection.settimeout(timeout_s)
+            return connection, message
+        except OSError as error:
+            if connection is not None:
+                connection.close()
             if time.monotonic() + _RETRY_S >= deadline:
                 raise StrategyError(
                     f"worker {cluster.index}: needed all {cluster.size} processes of TF_CONFIG "
@@ -78,6 +114,20 @@ def follow(cluster: Cluster, timeout_s: float) -> bytes:
                     "between, and start all of them again, or raise --connect_timeout_s"
                 ) from error
         time.sleep(_RETRY_S)
+
+
+def _send(connection: socket.socket, message: bytes) -> None:
+    connection.sendall(_SIZE.pack(len(message)) + message)
+
+
+def _receive(connection: socket.socket) -> bytes:
+    (size,) = _SIZE.unpack(_read(connection, _SIZE.size))
+    return _read(connection, size)
+
+
+def _read_answer(connection: socket.socket) -> None:
+    if reason := _receive(connection):
+        raise StrategyError(reason.decode(errors="replace"))
 
 
 @contextlib.contextmanager

@@ -163,13 +163,17 @@ def _met(
         return
     # The chief's settings are not known yet, so the strategy has to be said.
     strategy.check(flags.FLAGS["strategy"].value, processes)
-    message = rendezvous.follow(processes, _CONNECT_TIMEOUT_S.value)
     with tempfile.TemporaryDirectory(prefix="intonly-worker-") as folder:
         copy = pathlib.Path(folder) / path.name
-        chief = run_copy.unpack(message, copy)
-        begun = _open_begun(copy)
-        config = _config(begun)
-        run_copy.check_same(dataclasses.asdict(config), chief, train_config.FREE)
+
+        def accept(message: bytes) -> tuple[RunDir | None, TrainConfig]:
+            chief = run_copy.unpack(message, copy)
+            begun = _open_begun(copy)
+            config = _config(begun)
+            run_copy.check_same(dataclasses.asdict(config), chief, train_config.FREE)
+            return begun, config
+
+        begun, config = rendezvous.follow(processes, accept, _CONNECT_TIMEOUT_S.value)
         yield copy, begun, config
 
 

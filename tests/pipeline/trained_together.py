@@ -1,7 +1,7 @@
 """Trains a tiny network under a strategy, in a process of its own; see together_test.py.
 
   python -m tests.pipeline.trained_together one_device|mirrored|multi_worker RUN_DIR
-      [--kill_at=PHASE-STEP] [--wrong=NAME]
+      [--kill_at=EPOCH-STEP]
 
 The network has a learner of every kind, folded batch norms and one that stays in float, weights
 with quantization noise, regularization, and a teacher. Two logical CPUs play the devices.
@@ -145,7 +145,7 @@ def _train(options: argparse.Namespace) -> None:
         message = run_copy.pack(run.path, dataclasses.asdict(CONFIG))
         rendezvous.lead(processes, message, _TIMEOUT_S)
     elif processes is not None:
-        run_copy.unpack(rendezvous.follow(processes, _TIMEOUT_S), run.path)
+        rendezvous.follow(processes, lambda message: run_copy.unpack(message, run.path), _TIMEOUT_S)
     train.make_repeatable(CONFIG.num_threads)
     if options.strategy == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
