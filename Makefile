@@ -6,8 +6,8 @@ FUZZ_STAMP := $(VENV)/.installed-fuzz
 FUZZ_SECONDS ?= 3600
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-arm64 bench-engines bench-ill-conditioned bench-interpreter
-.PHONY: bench-step-time
+.PHONY: bench-accuracy bench-arm64 bench-engines bench-ill-conditioned bench-interpreter bench-kills
+.PHONY: bench-step-time bench-strategy
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -81,6 +81,12 @@ bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT
 
 bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
 	$(BIN)/python -m tools.bench_step_time
+
+bench-strategy: $(STAMP) ## Training by two processes on two cores against one on one core.
+	$(BIN)/python -m tools.bench_strategy
+
+bench-kills: $(STAMP) ## Ten kills at random moments: the resumed training ends in the same bits.
+	$(BIN)/python -m tools.bench_kills
 
 clean: ## Remove everything made here.
 	rm -rf $(VENV) out .pytest_cache .ruff_cache .hypothesis

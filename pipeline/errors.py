@@ -23,6 +23,10 @@ class RunDirError(IntonlyError):
     """A run directory is missing, unfinished, unwritable or of another version."""
 
 
+class StrategyError(IntonlyError):
+    """Several replicas or workers cannot train together, or one of them was lost."""
+
+
 class RecipeError(IntonlyError):
     """A quantization recipe is malformed or does not fit the model; names the rule."""
 

@@ -11,12 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
-from pipeline import checkpoint, history
+from pipeline import checkpoint, history, replica_ops
 from pipeline.checkpoint import Epoch, PhaseName, Progress
 from pipeline.distillation import Loss, cross_entropy
 from pipeline.errors import RunDirError, TrainingError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.run_dir import RunDir
+from pipeline.strategy import Replicas
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # float32[B, H, W, C] pictures, int32[B] labels.
 
@@ -32,11 +33,12 @@ class PhasePlan:
       name: "float" or "qat".
       num_epochs: Passes over the data.
       learning_rate: SGD's with Nesterov momentum 0.9: linear warm-up to this, then cosine to 0.
-      train_batches: (epoch of this phase, number of batches to leave out) -> the others.
-      eval_batches: Returns the held-out batches.
+      train_batches: (epoch of this phase, number of batches to leave out) -> the others; of each,
+        this process's share.
+      eval_batches: Returns the held-out batches that this process judges.
       flags_at: step -> flags of the model in that step; constant over long stretches.
       set_flags: Sets such flags; the training step is traced anew whenever they change.
-      loss: Of a batch; the model's own losses (regularization) are added.
+      loss: Mean over a batch; the model's own losses (regularization) are added.
     """
 
     name: PhaseName
@@ -52,8 +54,9 @@ class PhasePlan:
 class PhaseTrainer:
     """Trains one model through one phase; `progress` says where it stands."""
 
-    def __init__(self, plan: PhasePlan, model: tf_keras.Model, run_dir: RunDir):
+    def __init__(self, plan: PhasePlan, model: tf_keras.Model, run_dir: RunDir, replicas: Replicas):
         self.model = model
+        self._replicas = replicas
         self.progress = Progress(plan.name)
         self._plan = plan
         self._run_dir = run_dir
@@ -63,7 +66,7 @@ class PhaseTrainer:
         self._optimizer = tf_keras.optimizers.SGD(self._schedule, momentum=_MOMENTUM, nesterov=True)
         self._optimizer.build(model.trainable_variables)
         # Traced now: what the model's flags become later shall not change what is measured.
-        self._count_correct = _counter_of_correct(model)
+        self._count_correct = _counter_of_correct(model, replicas)
         self._flags: Mapping[str, bool] | None = None
         self._train_step: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -90,8 +93,8 @@ class PhaseTrainer:
         Raises:
           TrainingError: A weight is not finite; the earlier checkpoints are untouched.
         """
-        weights = self.model.get_weights()
-        optimizer_state = [variable.numpy() for variable in self._optimizer.variables]
+        weights = [self._replicas.read(variable) for variable in self.model.weights]
+        optimizer_state = [self._replicas.read(variable) for variable in self._optimizer.variables]
         if not all(np.isfinite(values).all() for values in (*weights, *optimizer_state)):
             raise self._failure("a weight is not finite", self.progress.step - 1)
         checkpoint.save(self._run_dir.checkpoints, self.progress, weights, optimizer_state)
@@ -117,6 +120,7 @@ class PhaseTrainer:
         for pictures, labels in self._plan.eval_batches():
             num_correct += int(self._count_correct(pictures, labels))
             num_seen += len(labels)
+        num_correct, num_seen = self._replicas.total([num_correct, num_seen])
         return num_correct / num_seen
 
     def _run_epoch(self, show: Callable[[], None]) -> None:
@@ -138,7 +142,9 @@ class PhaseTrainer:
         if (flags := self._plan.flags_at(step)) != self._flags:
             self._plan.set_flags(flags)
             self._flags = flags
-            self._train_step = _train_step(self.model, self._optimizer, self._plan.loss)
+            self._train_step = _train_step(
+                self.model, self._optimizer, self._plan.loss, self._replicas
+            )
         loss, num_correct = self._train_step(pictures, labels)
         if not math.isfinite(loss):
             raise self._failure(f"the loss became {float(loss)}", step)
@@ -194,37 +200,66 @@ def _warm_up_and_cosine(
 
 
 def _train_step(
-    model: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer, loss_of: Loss
+    model: tf_keras.Model,
+    optimizer: tf_keras.optimizers.Optimizer,
+    loss_of: Loss,
+    replicas: Replicas,
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """Returns a function (pictures, labels) -> (loss, number classified right) that trains."""
+    """Returns a function (pictures, labels) -> (loss, number classified right) that trains.
+
+    It takes this process's share of a batch, and answers for the whole batch.
+    """
 
     def step(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pictures, labels = replica_ops.local_part(pictures), replica_ops.local_part(labels)
         with tf.GradientTape() as tape:
             logits = model(pictures, training=True)
             loss = loss_of(pictures, labels, logits) + sum(model.losses)
+            loss /= replica_ops.count()  # The optimizer sums the replicas' gradients.
         variables = model.trainable_variables
         gradients: list[Any] = tape.gradient(loss, variables)
         pairs = zip(gradients, variables, strict=True)
         # A frozen range has no gradient, and must not move by the optimizer's momentum either.
         optimizer.apply_gradients([pair for pair in pairs if pair[0] is not None])
-        return loss, _num_correct(logits, labels)
+        if replica_ops.count() == 1:
+            return loss, _num_correct(logits, labels)
+        told = replica_ops.total(
+            tf.stack([loss, tf.cast(_num_correct(logits, labels), tf.float32)])
+        )
+        return told[0], told[1]
 
-    return tf.function(step, autograph=False)
+    def run(pictures: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return replicas.first(replicas.strategy.run(step, (pictures, labels)))
+
+    return tf.function(run, autograph=False)
 
 
 def _counter_of_correct(
-    model: tf_keras.Model,
+    model: tf_keras.Model, replicas: Replicas
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns a function (pictures, labels) -> number classified right, traced already."""
+    """Returns a function (pictures, labels) -> number classified right, traced already.
+
+    The number is of this process's pictures, however many.
+    """
+    num_local = replicas.count // replicas.num_workers
 
     def count(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        pictures, labels = replica_ops.local_part(pictures), replica_ops.local_part(labels)
         return _num_correct(model(pictures, training=False), labels)
+
+    def run(pictures: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        if num_local > 1:  # No picture is of class -1.
+            padding: Any = tf.math.floormod(-tf.shape(labels)[0], num_local)
+            pictures = tf.pad(pictures, [[0, padding], *[[0, 0]] * (pictures.shape.rank - 1)])
+            labels = tf.pad(labels, [[0, padding]], constant_values=-1)
+        counts = replicas.strategy.run(count, (pictures, labels))
+        return tf.add_n(replicas.strategy.experimental_local_results(counts))
 
     signature = (
         tf.TensorSpec([None, *model.input_shape[1:]], tf.float32),
         tf.TensorSpec([None], tf.int32),
     )
-    return tf.function(count, signature, autograph=False).get_concrete_function()
+    return tf.function(run, signature, autograph=False).get_concrete_function()
 
 
 def _num_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import logging
 
-from pipeline import checkpoint, files, history, report
+from pipeline import batch_norm, checkpoint, files, history, report, strategy
 from pipeline.checkpoint import Progress
 from pipeline.distillation import Distillation, Loss, check_teacher, cross_entropy
 from pipeline.errors import RunDirError
@@ -24,6 +24,7 @@ from pipeline.keras_files import user_model
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
 from pipeline.run_dir import RunDir, is_begun
+from pipeline.strategy import Replicas
 from pipeline.train_config import TrainConfig
 
 
@@ -34,8 +35,8 @@ class Stages:
     Attributes:
       build: Returns the float model to begin with, from pictures to logits; always the same.
       train_batches: (epoch, number of batches to leave out) -> the epoch's other batches, unchanged
-        by those left out; all of one size.
-      eval_batches: Returns the held-out batches.
+        by those left out; all of one size. Where several processes train, this one's share of each.
+      eval_batches: Returns the held-out batches; of several processes, those that this one judges.
       quantize: float model -> quantization-aware model with the same weights.
       calibrate: Sets the activation ranges of a quantization-aware model from batches of pictures.
       set_phase: (quantization-aware model, **fields of qat.Phase); what was traced before does not
@@ -81,17 +82,32 @@ def make_repeatable(num_threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def run(run_dir: RunDir, stages: Stages) -> TrainResult:
+def run(run_dir: RunDir, stages: Stages, replicas: Replicas | None = None) -> TrainResult:
     """Trains what `run_dir.config` says, from where the directory's last checkpoint stands.
 
     Writes the models, the history and the report into the directory. A finished run is left as it
     is, and told again.
 
+    Args:
+      run_dir: Where to train what; each process of a cluster has a directory of its own.
+      stages: The other stages.
+      replicas: Who computes; TensorFlow's default device if None.
+
     Raises:
       TrainingError: The loss or the weights stopped being finite, or the teacher does not fit.
       RunDirError: A checkpoint or model in the directory is damaged or missing.
+      StrategyError: A batch cannot be shared equally, or another process of the cluster is gone.
       OSError: The directory cannot be written, or the disk is full.
     """
+    replicas = replicas or strategy.single()
+    replicas.check_batch_size(run_dir.config.batch_size)
+    with replicas.together():
+        result = _run(run_dir, stages, replicas)
+        replicas.total([0])  # No process leaves while another still needs it.
+        return result
+
+
+def _run(run_dir: RunDir, stages: Stages, replicas: Replicas) -> TrainResult:
     if (file := checkpoint.latest(run_dir.checkpoints)) is not None:
         # A kill may have come between the checkpoint and the history.
         history.write_csv(run_dir.history, checkpoint.load(file)[0].epochs)
@@ -101,14 +117,20 @@ def run(run_dir: RunDir, stages: Stages) -> TrainResult:
         allowed = run_dir.config.allow_unsafe_model
         teacher = user_model.load(teacher_file, allow_unsafe_model=allowed).model
         check_teacher(teacher, run_dir.input_spec.shape, run_dir.num_classes)
-    progress = _train_float(run_dir, stages)
+    progress = _train_float(run_dir, stages, replicas)
     if run_dir.config.qat_epochs:
-        progress = _train_qat(run_dir, stages, progress, teacher)
+        progress = _train_qat(run_dir, stages, replicas, progress, teacher)
     result = _result(run_dir, progress)
     report.write(
         run_dir.report,
         "train",
-        {**dataclasses.asdict(result), "epochs": progress.epochs, "config": run_dir.config},
+        {
+            **dataclasses.asdict(result),
+            "epochs": progress.epochs,
+            "config": run_dir.config,
+            "num_replicas": replicas.count,
+            "num_workers": replicas.num_workers,
+        },
         inputs=[
             path
             for path in (run_dir.float_model, run_dir.qat_model, teacher_file)
@@ -119,7 +141,7 @@ def run(run_dir: RunDir, stages: Stages) -> TrainResult:
     return result
 
 
-def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
+def _train_float(run_dir: RunDir, stages: Stages, replicas: Replicas) -> Progress:
     """Makes float.keras, unless it is there; returns the progress of the newest checkpoint."""
     config = run_dir.config
     file = checkpoint.latest(run_dir.checkpoints)
@@ -138,7 +160,9 @@ def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
         train_batches=stages.train_batches,
         eval_batches=stages.eval_batches,
     )
-    trainer = PhaseTrainer(plan, stages.build(), run_dir)
+    model = stages.build()
+    batch_norm.synchronize(model)
+    trainer = PhaseTrainer(plan, model, run_dir, replicas)
     if file is not None:
         trainer.restore(file)
     elif config.float_epochs == 0:
@@ -150,7 +174,11 @@ def _train_float(run_dir: RunDir, stages: Stages) -> Progress:
 
 
 def _train_qat(
-    run_dir: RunDir, stages: Stages, progress: Progress, teacher: tf_keras.Model | None
+    run_dir: RunDir,
+    stages: Stages,
+    replicas: Replicas,
+    progress: Progress,
+    teacher: tf_keras.Model | None,
 ) -> Progress:
     """Makes qat.keras from float.keras, unless it is there; returns the progress at its end."""
     if run_dir.qat_model.exists():
@@ -159,6 +187,7 @@ def _train_qat(
     # Read back even where it was just trained: a resumed run has no other, and must not differ.
     float_model = _load_float_model(run_dir)
     model = stages.quantize(float_model)
+    batch_norm.synchronize(model)  # Of layers that stay in float.
 
     def train_batches(epoch: int, skip: int) -> Iterable[Batch]:
         return stages.train_batches(config.float_epochs + epoch, skip)
@@ -173,7 +202,7 @@ def _train_qat(
         set_flags=lambda flags: stages.set_phase(model, **flags),
         loss=_qat_loss(config, teacher or float_model),
     )
-    trainer = PhaseTrainer(plan, model, run_dir)
+    trainer = PhaseTrainer(plan, model, run_dir, replicas)
     if (file := checkpoint.latest(run_dir.checkpoints)) is not None and progress.phase == "qat":
         trainer.restore(file)
     else:

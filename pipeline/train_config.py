@@ -10,8 +10,9 @@ from typing import Any
 
 from pipeline.errors import RunDirError
 
-# They say where and how, not what: a resumed run may have others and still end in the same weights.
-_FREE = frozenset(("data_dir", "checkpoint_steps"))
+# They say where and how, not what: a resumed run may have others and still end in the same weights
+# (of another strategy: but for rounding, as sums are taken in another order).
+FREE = frozenset(("data_dir", "checkpoint_steps", "strategy"))
 
 # They say what happens after float training, so they are open until that begins.
 _QAT = frozenset(
@@ -56,7 +57,8 @@ class TrainConfig:
       validation_fraction: Share held out where the data set has no split of its own.
       skip_bad_images: Go on without pictures that do not decode.
       seed: Of initial weights, data order, augmentation and split.
-      batch_size: Pictures per step; the last, smaller batch of an epoch is dropped.
+      batch_size: Pictures per step, on all replicas together; the last, smaller batch of an epoch
+        is dropped.
       float_epochs: Passes over the data in float; >= 1, or 0 for a user's model as it is.
       float_learning_rate: Peak, after the warm-up.
       qat_epochs: Passes over the data with fake quantization; may be 0.
@@ -80,6 +82,7 @@ class TrainConfig:
       distill_beta: Weight of the teacher.
       checkpoint_steps: A checkpoint every so many steps besides one per epoch; 0 for none.
       num_threads: Of TensorFlow; 0 for one per core. Sums depend on it in their last bits.
+      strategy: One of strategy.NAMES: how training spreads over devices and processes.
     """
 
     model: str
@@ -118,6 +121,7 @@ class TrainConfig:
     distill_beta: float = 0.5
     checkpoint_steps: int = 0
     num_threads: int = 0
+    strategy: str = "one_device"
 
     def resumed_with(self, given: Mapping[str, Any], *, qat_begun: bool) -> "TrainConfig":
         """Returns this configuration with what a resuming user says anew.
@@ -130,7 +134,7 @@ class TrainConfig:
           RunDirError: A field was given another value than the run began with, where that would
             change what has been computed already.
         """
-        open_fields = _FREE if qat_begun else _FREE | _QAT
+        open_fields = FREE if qat_begun else FREE | _QAT
         changed = [
             f"--{name}={_shown(given[name])} (the run has {_shown(getattr(self, name))})"
             for name in sorted(given)

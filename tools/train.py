@@ -3,6 +3,7 @@
   python -m tools.train --model=resnet_cifar --dataset=digits --run_dir=out/run
   python -m tools.train --run_dir=out/run --resume                  after an interruption
   python -m tools.train --run_dir=out/run --resume --qat_epochs=3   QAT of a finished float run
+  TF_CONFIG=... python -m tools.train ... --strategy=multi_worker   on each of several machines
 
 --model is also the path of a model that Keras saved (.keras, .h5, SavedModel), which may be
 quantized as it is: --model=mine.keras --float_epochs=0. It takes the data set's pictures and gives
@@ -15,9 +16,12 @@ how to read their table.
 Exit code 0: trained; 1: training went wrong (a NaN loss); 2: the request cannot be served.
 """
 
+import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterable
+import tempfile
+import zlib
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import rich.box
@@ -26,12 +30,26 @@ from rich.console import Console
 from rich.table import Table
 
 import models
-from pipeline import data, layer_file, qat, run_dir, run_layers, train
+from pipeline import (
+    cluster,
+    data,
+    layer_file,
+    qat,
+    rendezvous,
+    run_copy,
+    run_dir,
+    run_layers,
+    strategy,
+    train,
+    train_config,
+)
+from pipeline.cluster import Cluster
 from pipeline.errors import DataError, RunDirError
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import recipe
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
+from pipeline.strategy import Replicas
 from pipeline.train_config import TrainConfig
 from tools import cli, held_out, layer_table, own_model
 
@@ -39,6 +57,13 @@ _RUN_DIR = flags.DEFINE_string("run_dir", None, "Where to train; see README.", r
 _RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir, if one was begun.")
 _LAYER_IMAGES = flags.DEFINE_integer(
     "layer_images", 256, "Held-out pictures to measure layers on after QAT; 0: do not.", 0
+)
+
+_CONNECT_TIMEOUT_S = flags.DEFINE_float(
+    "connect_timeout_s",
+    600.0,
+    "How long the processes of --strategy=multi_worker wait for each other at the start.",
+    lower_bound=1.0,
 )
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
@@ -104,6 +129,12 @@ _CONFIG_FLAGS = (
     _float("distill_beta", "Weight of the teacher.", 0.0),
     _integer("checkpoint_steps", "Steps between checkpoints besides one per epoch; 0: none.", 0),
     _integer("num_threads", "Of TensorFlow; 0: one per core. The last bits depend on it.", 0),
+    flags.DEFINE_enum(
+        "strategy",
+        _DEFAULTS["strategy"],
+        strategy.NAMES,
+        "one_device, all devices of this machine, or all processes that TF_CONFIG names.",
+    ),
 )
 
 
@@ -112,24 +143,64 @@ flags.register_validator("quant_noise", lambda rate: rate > 0.0, "needed a share
 
 def main() -> int:
     """Trains, prints a summary and returns the exit code."""
-    path = pathlib.Path(_RUN_DIR.value)
-    run, dataset, start = _prepare(path)
-    result = train.run(run, _stages(run, dataset, start))
-    _print(run, result)
-    if result.qat_accuracy is not None and _LAYER_IMAGES.value:
-        _show_layers(run, dataset)
+    processes = cluster.from_environment()
+    with _met(pathlib.Path(_RUN_DIR.value), processes) as (path, begun, config):
+        _default_spec(config)  # Refuses bits and learners that do not go together, at once.
+        train.make_repeatable(config.num_threads)
+        replicas = strategy.create(config.strategy, processes, _CONNECT_TIMEOUT_S.value)
+        replicas.check_batch_size(config.batch_size)
+        with replicas.together():
+            run, dataset, start = _prepare(path, begun, config, replicas)
+        result = train.run(run, _stages(run, dataset, start, replicas), replicas)
+        if replicas.worker == 0:
+            _print(run, result)
+            if result.qat_accuracy is not None and _LAYER_IMAGES.value:
+                _show_layers(run, dataset)
+        else:
+            print(f"worker {replicas.worker}: done; the chief keeps models, history and report")
     return 0
 
 
-def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset, tf_keras.Model | None]:
+@contextlib.contextmanager
+def _met(
+    path: pathlib.Path, processes: Cluster | None
+) -> Generator[tuple[pathlib.Path, RunDir | None, TrainConfig], None, None]:
+    """Yields the folder to train in, the run that was begun there, and the settings to train by.
+
+    Of several processes, each but the chief gets a temporary copy of the chief's folder.
+    """
+    if processes is None or processes.is_chief:
+        begun = _open_begun(path)
+        config = _config(begun)
+        strategy.check(config.strategy, processes)
+        if processes is not None and processes.size > 1:
+            message = run_copy.pack(path, dataclasses.asdict(config))
+            rendezvous.lead(processes, message, _CONNECT_TIMEOUT_S.value)
+        yield path, begun, config
+        return
+    # The chief's settings are not known yet, so the strategy has to be said.
+    strategy.check(flags.FLAGS["strategy"].value, processes)
+    with tempfile.TemporaryDirectory(prefix="intonly-worker-") as folder:
+        copy = pathlib.Path(folder) / path.name
+
+        def accept(message: bytes) -> tuple[RunDir | None, TrainConfig]:
+            chief = run_copy.unpack(message, copy)
+            begun = _open_begun(copy)
+            config = _config(begun)
+            run_copy.check_same(dataclasses.asdict(config), chief, train_config.FREE)
+            return begun, config
+
+        begun, config = rendezvous.follow(processes, accept, _CONNECT_TIMEOUT_S.value)
+        yield copy, begun, config
+
+
+def _prepare(
+    path: pathlib.Path, begun: RunDir | None, config: TrainConfig, replicas: Replicas
+) -> tuple[RunDir, data.Dataset, tf_keras.Model | None]:
     """Returns the run, as run.json now says it, its data and the user's model, if there is one.
 
     Nothing is written on an error.
     """
-    begun = _open_begun(path)
-    config = _config(begun)
-    _default_spec(config)  # Refuses bits and learners that do not go together, at once.
-    train.make_repeatable(config.num_threads)
     own = own_model.load(config, begun)
     spec = begun.input_spec if begun else _input_spec(config, own)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
@@ -158,6 +229,8 @@ def _prepare(path: pathlib.Path) -> tuple[RunDir, data.Dataset, tf_keras.Model |
             f"pictures in {begun.num_classes} classes, got {run.num_train} in {run.num_classes}, "
             "or other class names; train into another --run_dir"
         )
+    contents = f"{run.num_train} {dataset.num_eval} {run.class_names}"
+    replicas.check_agreement("data set", zlib.crc32(contents.encode()))
     run.save()
     return run, dataset, start
 
@@ -225,8 +298,11 @@ def _default_spec(config: TrainConfig) -> qat.LayerSpec:
     )
 
 
-def _stages(run: RunDir, dataset: data.Dataset, start: tf_keras.Model | None) -> train.Stages:
+def _stages(
+    run: RunDir, dataset: data.Dataset, start: tf_keras.Model | None, replicas: Replicas
+) -> train.Stages:
     config, spec = run.config, run.input_spec
+    part = data.Shard(replicas.worker, replicas.num_workers)
 
     def train_batches(epoch: int, skip_batches: int) -> Iterable[train.Batch]:
         return data.iterate(
@@ -237,6 +313,7 @@ def _stages(run: RunDir, dataset: data.Dataset, start: tf_keras.Model | None) ->
                 seed=config.seed,
                 epoch=epoch,
                 skip_batches=skip_batches,
+                part=part,
             )
         )
 
@@ -246,7 +323,9 @@ def _stages(run: RunDir, dataset: data.Dataset, start: tf_keras.Model | None) ->
     return train.Stages(
         build=build,
         train_batches=train_batches,
-        eval_batches=lambda: data.iterate(data.eval_batches(dataset, spec, config.batch_size)),
+        eval_batches=lambda: data.iterate(
+            data.eval_batches(dataset, spec, config.batch_size, part)
+        ),
         quantize=lambda float_model: _quantize(float_model, config, spec),
         calibrate=qat.calibrate,
         set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),

@@ -8,6 +8,7 @@ from pipeline.data import cifar10, digits, image_folder, imagenet_tfrecord
 from pipeline.data.batches import eval_batches, eval_pixels, iterate, train_batches
 from pipeline.data.dataset import Dataset, LoadOptions
 from pipeline.data.input_spec import InputSpec
+from pipeline.data.shard import Shard
 from pipeline.errors import DataError
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Dataset",
     "InputSpec",
     "LoadOptions",
+    "Shard",
     "default_spec",
     "eval_batches",
     "eval_pixels",

@@ -1,39 +1,40 @@
 """Random changes to a batch of training pictures: stateless, and one gather per batch.
 
-Each function takes uint8[B, H, W, C] and an int64[2] seed, and returns uint8[B, H, W, C]; equal
-seeds give equal pictures.
+Each function takes uint8[B, H, W, C], an int64[2] seed and the part of a larger batch that the
+pictures are, and returns uint8[B, H, W, C]; equal seeds give equal pictures, in parts or whole.
 """
 
 from typing import Any
 
+from pipeline.data.shard import WHOLE, Shard
 from pipeline.legacy_keras import tf
 
 # 4 pixels at 32, the usual shift for CIFAR-10 (He et al. 2015, section 4.2).
 _SHIFT_DIVISOR = 8
 
 
-def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
     """Photographs: shifts by up to an eighth of the size, edges mirrored; half are flipped."""
     _, height, width, _ = _shape(pixels)
-    draws = _draws(pixels, seed, 3)
+    draws = _draws(pixels, seed, part, 3)
     rows = _mirrored(_shifted(draws[0], height), height)
     columns = _flipped(_mirrored(_shifted(draws[1], width), width), draws[2])
     return _take(pixels, rows, columns)
 
 
-def shift(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def shift(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
     """Digits: shifts by up to an eighth of the size; black comes in at the edges."""
     _, height, width, _ = _shape(pixels)
-    draws = _draws(pixels, seed, 2)
+    draws = _draws(pixels, seed, part, 2)
     top, left = height // _SHIFT_DIVISOR, width // _SHIFT_DIVISOR
     padded = tf.pad(pixels, [[0, 0], [top, top], [left, left], [0, 0]])
     return _take(padded, _shifted(draws[0], height) + top, _shifted(draws[1], width) + left)
 
 
-def flip(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
     """Photographs that were cropped at random already: half are flipped."""
     _, height, width, _ = _shape(pixels)
-    draws = _draws(pixels, seed, 1)
+    draws = _draws(pixels, seed, part, 1)
     rows = tf.zeros_like(draws[0], tf.int32)[:, None] + tf.range(height)
     columns = tf.zeros_like(rows[:, :1]) + tf.range(width)
     return _take(pixels, rows, _flipped(columns, draws[0]))
@@ -44,11 +45,13 @@ def _shape(pixels: tf.Tensor) -> Any:
     return pixels.shape.as_list()
 
 
-def _draws(pixels: tf.Tensor, seed: tf.Tensor, count: int) -> tf.Tensor:
+def _draws(pixels: tf.Tensor, seed: tf.Tensor, part: Shard, count: int) -> tf.Tensor:
     """Returns float32[count, B] in [0, 1)."""
     # The algorithm is named: left to choose, TensorFlow draws other numbers on other devices.
-    shape = tf.stack([count, tf.shape(pixels)[0]])
-    return tf.random.stateless_uniform(shape, seed, alg="philox")
+    size = tf.shape(pixels)[0]
+    shape = tf.stack([count, part.count * size])
+    draws = tf.random.stateless_uniform(shape, seed, alg="philox")
+    return draws[:, part.index * size : (part.index + 1) * size]
 
 
 def _shifted(draws: tf.Tensor, size: int) -> tf.Tensor:

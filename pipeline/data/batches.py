@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.data import randomness
 from pipeline.data.dataset import Dataset
 from pipeline.data.input_spec import InputSpec
+from pipeline.data.shard import WHOLE, Shard
 from pipeline.errors import DataError
 from pipeline.legacy_keras import tf
 
@@ -27,14 +28,18 @@ def train_batches(
     epoch: int,
     skip_batches: int = 0,
     augment: bool = True,
+    part: Shard = WHOLE,
 ) -> tf.data.Dataset:
     """Yields (float32[B, H, W, C], int32[B]) of one epoch; a last, smaller batch is dropped.
 
-    Every batch follows from (seed, epoch, its number, batch_size) alone, so that skip_batches=k
-    yields the same batches as leaving out the first k.
+    Every batch follows from (seed, epoch, its number, batch_size, part) alone, so that
+    skip_batches=k yields the same batches as leaving out the first k. Where several processes share
+    a batch, batch_size is that of all, a multiple of their number, and each gets its part (see
+    shard.py).
 
     Raises:
-      DataError: batch_size exceeds the number of training examples, or a number is negative.
+      DataError: batch_size exceeds the number of training examples, a number is negative, or there
+        are not enough files for the processes to share.
     """
     if not 1 <= batch_size <= dataset.num_train:
         raise DataError(
@@ -50,17 +55,30 @@ def train_batches(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, labels = example
         if augment:
-            pixels = dataset.augment(pixels, tf.stack([tf.constant(epoch_seed, tf.int64), number]))
+            batch_seed = tf.stack([tf.constant(epoch_seed, tf.int64), number])
+            pixels = dataset.augment(pixels, batch_seed, part)
         return spec.float_pixels(pixels), labels
 
-    examples = dataset.train_examples(epoch_seed, skip_batches * batch_size, random_crop=augment)
-    batches = examples.batch(batch_size, drop_remainder=True).enumerate(start=skip_batches)
+    part_size = batch_size // part.count
+    examples = dataset.train_examples(
+        epoch_seed,
+        skip_batches * part_size,
+        random_crop=augment,
+        batch_size=batch_size,
+        part=part,
+    )
+    batches = examples.batch(part_size, drop_remainder=True).enumerate(start=skip_batches)
     return batches.map(prepare).prefetch(tf.data.AUTOTUNE)
 
 
-def eval_batches(dataset: Dataset, spec: InputSpec, batch_size: int) -> tf.data.Dataset:
-    """Yields (float32[B, H, W, C], int32[B]) of all held-out examples; the last may be smaller."""
-    batches = dataset.eval_examples().batch(batch_size)
+def eval_batches(
+    dataset: Dataset, spec: InputSpec, batch_size: int, part: Shard = WHOLE
+) -> tf.data.Dataset:
+    """Yields (float32[B, H, W, C], int32[B]) of all held-out examples; the last may be smaller.
+
+    Of several processes each gets every so-many-th example.
+    """
+    batches = dataset.eval_examples(part).batch(batch_size)
     return batches.map(lambda pixels, labels: (spec.float_pixels(pixels), labels)).prefetch(1)
 
 

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.data import randomness
+from pipeline.data import randomness, shard
+from pipeline.data.shard import WHOLE, Shard
 from pipeline.legacy_keras import tf
 
 # Evaluation runs in one fixed, mixed order, so that the first few examples are a fair sample.
@@ -119,16 +120,20 @@ class Dataset:
       class_names: Name of each label.
       train: Training examples.
       evaluation: Held-out examples.
-      augment: (uint8[B, H, W, C], int64[2] seed) -> uint8[B, H, W, C], for training batches.
+      augment: (uint8[B, H, W, C], int64[2] seed, the part of a batch that it is) ->
+        uint8[B, H, W, C], for training batches.
       bad_images: Names of the pictures that were skipped because they do not decode.
+      train_files: int64[N], which file each training example lies in; None where all of them are
+        in memory.
     """
 
     name: str
     class_names: tuple[str, ...]
     train: Split
     evaluation: Split
-    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    augment: Callable[[tf.Tensor, tf.Tensor, Shard], tf.Tensor]
     bad_images: tuple[str, ...] = ()
+    train_files: np.ndarray | None = None
 
     @property
     def num_train(self) -> int:
@@ -141,19 +146,39 @@ class Dataset:
         return self.evaluation.num_examples
 
     def train_examples(
-        self, order_seed: int, skip: int = 0, *, random_crop: bool = False
+        self,
+        order_seed: int,
+        skip: int = 0,
+        *,
+        random_crop: bool = False,
+        batch_size: int = 1,
+        part: Shard = WHOLE,
     ) -> tf.data.Dataset:
-        """Yields (uint8[H, W, C], int32 label) of all training examples, shuffled.
+        """Yields (uint8[H, W, C], int32 label) of the training examples, shuffled.
 
         Args:
           order_seed: Fixes the order; see batches.order_seed.
           skip: Number of examples left out at the beginning; the others stay the same.
           random_crop: Crop at random where the data set crops on decoding (imagenet_tfrecord).
-        """
-        order = randomness.permutation(order_seed, self.num_train)
-        return self.train.examples(order, skip, order_seed if random_crop else None)
+          batch_size: Of all processes together, where several share each batch.
+          part: Which process's examples.
 
-    def eval_examples(self) -> tf.data.Dataset:
-        """Yields (uint8[H, W, C], int32 label) of all held-out examples, in one fixed order."""
-        order = randomness.permutation(_EVAL_ORDER_SEED, self.num_eval)
+        Raises:
+          DataError: There are not enough files for the processes to share.
+        """
+        crop_seed = shard.seed_of(order_seed, part) if random_crop else None
+        return self.train.examples(self._train_order(order_seed, batch_size, part), skip, crop_seed)
+
+    def _train_order(self, order_seed: int, batch_size: int, part: Shard) -> np.ndarray:
+        if part.count > 1 and self.train_files is not None:
+            return shard.order_of_files(self.train_files, order_seed, batch_size, part, self.name)
+        order = randomness.permutation(order_seed, self.num_train)
+        return order if part.count == 1 else shard.part_of_batches(order, batch_size, part)
+
+    def eval_examples(self, part: Shard = WHOLE) -> tf.data.Dataset:
+        """Yields (uint8[H, W, C], int32 label) of all held-out examples, in one fixed order.
+
+        Of several processes each gets every so-many-th.
+        """
+        order = randomness.permutation(_EVAL_ORDER_SEED, self.num_eval)[part.index :: part.count]
         return self.evaluation.examples(order, 0, None)

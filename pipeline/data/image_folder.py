@@ -41,6 +41,7 @@ def load(spec: InputSpec, options: LoadOptions) -> Dataset:
         evaluation=_split(source, held_out, spec),
         augment=augmentation.shift_and_flip,
         bad_images=bad,
+        train_files=np.arange(len(train.names)),
     )
 
 

@@ -62,6 +62,7 @@ def load(spec: InputSpec, options: LoadOptions) -> Dataset:
         evaluation=_split(held_out, spec),
         augment=augmentation.flip,
         bad_images=bad,
+        train_files=_file_numbers(train),
     )
 
 
@@ -84,6 +85,11 @@ def central_box(width: int, height: int, share: float) -> tuple[float, float, fl
     side = share * min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side
+
+
+def _file_numbers(records: list[_Record]) -> np.ndarray:
+    numbers = {shard: number for number, shard in enumerate(dict.fromkeys(r[0] for r in records))}
+    return np.array([numbers[record[0]] for record in records])
 
 
 def _split(records: list[_Record], spec: InputSpec) -> LazySplit:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat.layers import QuantizedLayer
 from pipeline.qat.phase import CALIBRATION, Phase
@@ -28,12 +29,17 @@ def calibrate(model: tf_keras.Model, batches: Iterable) -> None:
 
     Args:
       model: From `apply`.
-      batches: float32 batches as the model takes them.
+      batches: float32 batches as the model takes them; this process's share of each.
     """
     layers = quantized_layers(model)
     phases = [layer.phase for layer in layers]
     set_phase(model, CALIBRATION)
-    run = tf.function(lambda batch: model(batch, training=True), reduce_retracing=True)
+
+    def observe(batch: tf.Tensor) -> None:
+        model(replica_ops.local_part(batch), training=True)
+
+    strategy = tf.distribute.get_strategy()
+    run = tf.function(lambda batch: strategy.run(observe, (batch,)), reduce_retracing=True)
     for batch in batches:
         run(batch)
     for layer, phase in zip(layers, phases, strict=True):

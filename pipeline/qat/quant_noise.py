@@ -5,6 +5,7 @@ as they are and get exact gradients, where straight-through ones are biased. Eva
 round all. Wraps whatever learner has rounded the weights.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 
 
@@ -38,7 +39,12 @@ class QuantNoise(tf_keras.layers.Layer):
     def build(self, input_shape) -> None:
         if self.rate < 1.0:
             self.step = self.add_weight(
-                name="step", shape=(), dtype=tf.int32, initializer="zeros", trainable=False
+                name="step",
+                shape=(),
+                dtype=tf.int32,
+                initializer="zeros",
+                trainable=False,
+                **replica_ops.SAME_ON_ALL,
             )
         super().build(input_shape)
 

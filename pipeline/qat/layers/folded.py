@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline import batch_norm, replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import asymmetric_weights, container, fake_quant
 from pipeline.qat.layers.base import QuantizedLayer
@@ -132,7 +133,11 @@ class FoldedLayer(QuantizedLayer):
 
         def vector(name: str, trainable: bool, initializer: str = "zeros"):
             return self.add_weight(
-                name=name, shape=(channels,), trainable=trainable, initializer=initializer
+                name=name,
+                shape=(channels,),
+                trainable=trainable,
+                initializer=initializer,
+                **({} if trainable else replica_ops.SAME_ON_ALL),
             )
 
         self.bias = vector("bias", self.weight_spec.trainable) if self.use_bias else None
@@ -213,9 +218,7 @@ class FoldedLayer(QuantizedLayer):
         shape = tf.shape(y)
         if y.shape.rank == 2:
             y = y[:, tf.newaxis, tf.newaxis, :]
-        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            y, self.gamma, self.beta, epsilon=self.batch_norm.epsilon, is_training=True
-        )
+        y, mean, variance = batch_norm.normalize(y, self.gamma, self.beta, self.batch_norm.epsilon)
         if self.bias is not None:
             mean = mean + self.bias
         return tf.reshape(y, shape) if y.shape.rank != shape.shape[0] else y, mean, variance

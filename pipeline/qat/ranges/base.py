@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import activation_names, fake_quant
 
@@ -72,7 +73,8 @@ class RangeLearner(tf_keras.layers.Layer):
         """Takes in a training batch.
 
         Args:
-          x: float32[batch, ...], before the activation function.
+          x: float32[batch, ...], before the activation function; with several replicas this one's
+            part of the batch.
           quantized: Whether activations are rounded in this phase of training.
         """
         raise NotImplementedError
@@ -118,11 +120,13 @@ class RangeLearner(tf_keras.layers.Layer):
             initializer=initializer,
             trainable=trainable,
             constraint=constraint,
+            **({} if trainable else replica_ops.SAME_ON_ALL),
         )
 
     def average(self, values: list[tuple[Any, tf.Tensor]]) -> None:
         """Moves each weight to the average over batches, debiased, of which `values` is the newest.
 
+        The values have to be of the whole batch, the same on all replicas (see replica_ops).
         The bias correction is Adam's (Kingma and Ba 2015, section 3).
         """
         power = self.decay_power * self.decay

@@ -4,6 +4,7 @@ Jacob et al. 2018, section 3.1, with a bias correction, so that the average is r
 batch on.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges.base import RangeLearner
@@ -27,8 +28,8 @@ class EmaRange(RangeLearner):
         self.average(averaged)
 
     def ends(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the ends of a batch's values, before the activation function."""
-        return tf.reduce_min(x), tf.reduce_max(x)
+        """Returns the ends of the whole batch's values, before the activation function."""
+        return replica_ops.minimum_and_maximum(tf.reduce_min(x), tf.reduce_max(x))
 
     def grid(self) -> tf.Tensor:
         minimum = tf.minimum(tf.convert_to_tensor(self.minimum), 0.0)

@@ -7,6 +7,7 @@ coarse for normally distributed values at 8 bits, where a step hardly moves in a
 
 from collections.abc import Callable
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf
 
 _FRACTIONS = [2.0 ** (-step / 8.0) for step in range(41)]  # 1 to 1/32.
@@ -18,17 +19,19 @@ def best_fraction(squared_error: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
 
     Args:
       squared_error: float32 scalar, the fraction of the full range -> error, scalar or one per
-        channel.
+        channel; with several replicas, of this one's part of the values.
 
     Returns:
       float32 of the error's shape.
     """
     fractions = tf.constant(_FRACTIONS)
-    errors = tf.map_fn(squared_error, fractions)
+    errors = replica_ops.total(tf.map_fn(squared_error, fractions))
     return tf.gather(fractions, tf.argmin(errors, axis=0))
 
 
 def sample(x: tf.Tensor) -> tf.Tensor:
-    """Returns the first examples of a batch, enough for a search."""
-    per_example = tf.maximum(tf.size(x) // tf.shape(x)[0], 1)
-    return x[: tf.maximum(_SAMPLE // per_example, 1)]
+    """Returns the first examples of the whole batch, enough for a search, that are in `x`."""
+    size = tf.shape(x)[0]
+    per_example = tf.maximum(tf.size(x) // size, 1)
+    before = replica_ops.position() * size
+    return x[: tf.maximum(tf.maximum(_SAMPLE // per_example, 1) - before, 0)]

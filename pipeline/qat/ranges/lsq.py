@@ -4,6 +4,7 @@ Codes run from 0 behind a ReLU, else from -2**(num_bits-1): symmetric but for th
 that 0.0 is a code whatever the step is.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges import least_squares, step_gradient
@@ -31,7 +32,8 @@ class LsqRange(RangeLearner):
         if quantized:
             return
         y = tf.stop_gradient(fake_quant.activate(x, self.activation))
-        whole = tf.reduce_max(tf.abs(y)) / self._highest
+        _, largest = replica_ops.minimum_and_maximum(tf.zeros([]), tf.reduce_max(tf.abs(y)))
+        whole = largest / self._highest
         part = least_squares.sample(y)
 
         def squared_error(fraction: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ paper's offset is a real number; here the range is moved by less than a step to 
 and the offset's gradient passes straight through that.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges import least_squares, step_gradient
@@ -32,8 +33,9 @@ class LsqPlusRange(RangeLearner):
         if quantized:
             return
         y = tf.stop_gradient(fake_quant.activate(x, self.activation))
-        minimum = tf.minimum(tf.reduce_min(y), 0.0)
-        maximum = tf.maximum(tf.reduce_max(y), 0.0)
+        minimum, maximum = replica_ops.minimum_and_maximum(
+            tf.minimum(tf.reduce_min(y), 0.0), tf.maximum(tf.reduce_max(y), 0.0)
+        )
         part = least_squares.sample(y)
 
         def squared_error(fraction: tf.Tensor) -> tf.Tensor:

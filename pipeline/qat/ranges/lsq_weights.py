@@ -4,6 +4,7 @@ The step is one of the *folded* weights, which are what the integer kernel gets.
 (Q_N = Q_P), because TFLite's kernels use no -128.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges import least_squares, step_gradient
@@ -26,7 +27,12 @@ class LsqWeightRange(WeightRange):
             constraint=lambda scale: within_reach(scale, self.start),
         )
         self.start = self.add_weight(
-            name="start", shape=shape, dtype=tf.float32, initializer="zeros", trainable=False
+            name="start",
+            shape=shape,
+            dtype=tf.float32,
+            initializer="zeros",
+            trainable=False,
+            **replica_ops.SAME_ON_ALL,
         )
         super().build(input_shape)
 

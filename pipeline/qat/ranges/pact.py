@@ -4,6 +4,7 @@ y = 0.5 (|x| - |x - alpha| + alpha), then quantized to [0, alpha] (section 3). T
 alpha is 1 where x >= alpha, else 0, and an L2 penalty pulls alpha down.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import fake_quant
 from pipeline.qat.ranges import step_gradient
@@ -24,7 +25,9 @@ class PactRange(RangeLearner):
 
     def update(self, x: tf.Tensor, quantized: bool) -> None:
         if not quantized:
-            maximum = fake_quant.activate(tf.reduce_max(tf.stop_gradient(x)), self.activation)
+            largest = tf.reduce_max(tf.stop_gradient(x))
+            _, largest = replica_ops.minimum_and_maximum(largest, largest)
+            maximum = fake_quant.activate(largest, self.activation)
             self.average([(self.alpha, maximum), (self.start, maximum)])
 
     def grid(self) -> tf.Tensor:

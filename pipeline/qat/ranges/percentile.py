@@ -5,6 +5,7 @@ Deep Learning Inference", section 5.2, compares such calibrations); what lies be
 passes its gradient on as everything else does.
 """
 
+from pipeline import replica_ops
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat.ranges.ema import EmaRange
 
@@ -18,10 +19,16 @@ class PercentileRange(EmaRange):
     def ends(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         values = tf.reshape(x, [-1])
         # The value right after those cut off; the extreme itself where the batch is small.
-        rank = tf.cast(_BEYOND * tf.cast(tf.size(values), tf.float32), tf.int32) + 1
+        size = tf.cast(replica_ops.count() * tf.size(values), tf.float32)
+        rank = tf.cast(_BEYOND * size, tf.int32) + 1
 
         def largest(values: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_min(tf.math.top_k(values, rank, sorted=False).values)
+            candidates = tf.math.top_k(values, rank, sorted=False).values
+            if replica_ops.count() > 1:
+                candidates = tf.reshape(replica_ops.every(candidates), [-1])
+                candidates = tf.math.top_k(candidates, rank, sorted=False).values
+            return tf.reduce_min(candidates)
 
-        minimum = -largest(-values) if self.activation == "linear" else tf.reduce_min(values)
-        return minimum, largest(values)
+        if self.activation == "linear":
+            return -largest(-values), largest(values)
+        return tf.zeros([]), largest(values)  # A ReLU's range starts at 0.
