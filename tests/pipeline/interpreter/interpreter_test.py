@@ -255,6 +255,13 @@ def test_scales_that_lead_to_no_multiplier_while_a_kernel_is_chosen() -> None:
         Interpreter(content, "ruy")
 
 
+def test_scales_whose_quotient_is_no_float32() -> None:
+    inputs = [Operand((1, 4, 4, 2), 1e38), integers([1, 2])]
+    content = model("SUM", inputs, Operand((1, 1, 1, 2), 1e-38), keep_dims=True)
+    with pytest.raises(ModelError, match=r"SUM .*its scales lead to no multiplier: needed finite"):
+        Interpreter(content, "xnnpack")
+
+
 def test_a_result_that_is_not_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     class Widening:
         prepare = staticmethod(relu.prepare)
