@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline import errors, verify
 from pipeline.engine_process import EngineProcess, Machine
-from pipeline.interpreter import Interpreter, ruy_matrix
+from pipeline.interpreter import Interpreter, narrow_sums
 from tools.op_cases import OpCase
 
 ENGINES = ("reference", "ruy", "xnnpack")
@@ -267,7 +267,9 @@ def _load(model: bytes, engine: str) -> tuple[Interpreter, bool]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         interpreter = Interpreter(model, engine, TARGET)
-    return interpreter, not any(ruy_matrix.OVERFLOWS in str(warning.message) for warning in caught)
+    return interpreter, not any(
+        narrow_sums.OTHER_BITS in str(warning.message) for warning in caught
+    )
 
 
 def _max_abs(expected: np.ndarray, actual: np.ndarray) -> int | float:

@@ -5,7 +5,8 @@
 One thread on one core. Rounds are interleaved: each times every engine once, for at least
 --min_time_s, so that a slow moment of the machine hits all of them; figures are medians over
 rounds, and ratios are medians of the ratios within a round. A run takes its input from numpy and
-gives its output back to numpy, for every engine. Then images per second of a batch, two threads.
+gives its output back to numpy, for every engine. Then images per second of a batch, two threads,
+and what a fresh process needs before its first result, compiled code being cached.
 
 The models are int8 with random weights. Every backend of ours must give the same bits.
 """
@@ -13,7 +14,11 @@ The models are int8 with random weights. Every backend of ours must give the sam
 import dataclasses
 import gc
 import os
+import pathlib
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 
@@ -54,6 +59,19 @@ _ENGINES: dict[str, Callable[[bytes], _Run]] = {
 }
 
 
+# Prints the seconds of the import, and of loading a model and running it once.
+_START_UP = """
+import sys, time
+begin = time.perf_counter()
+from pipeline.interpreter import Interpreter
+imported = time.perf_counter()
+import numpy as np
+interpreter = Interpreter(sys.argv[1], backend="fast")
+interpreter.run(*(np.zeros(each.shape, each.dtype) for each in interpreter.input_details))
+print(imported - begin, time.perf_counter() - imported)
+"""
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelTimes:
     """One model on every engine.
@@ -65,6 +83,7 @@ class ModelTimes:
       ratio_to_builtin: Engine -> likewise, the engine's time / BUILTIN's.
       ratio_to_xnnpack: Engine -> likewise, the engine's time / XNNPACK's.
       images_per_second: "XNNPACK" and "fast" -> median over rounds, with --num_threads threads.
+      start_up_seconds: "import" and "load and first run" of "fast" -> median over processes.
     """
 
     model: str
@@ -73,6 +92,7 @@ class ModelTimes:
     ratio_to_builtin: dict[str, float]
     ratio_to_xnnpack: dict[str, float]
     images_per_second: dict[str, float]
+    start_up_seconds: dict[str, float]
 
 
 def main() -> None:
@@ -109,6 +129,7 @@ def _time_model(name: str) -> ModelTimes:
             for other in ("BUILTIN", "XNNPACK")
         ),
         _images_per_second(model, images),
+        _start_up_seconds(model),
     )
 
 
@@ -158,6 +179,28 @@ def _images_per_second(model: bytes, images: np.ndarray) -> dict[str, float]:
     }
 
 
+def _start_up_seconds(model: bytes) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.tflite")
+        path.write_bytes(model)
+        command = [sys.executable, "-c", _START_UP, str(path)]
+        timed = [
+            [
+                float(seconds)
+                for seconds in subprocess.run(
+                    command,
+                    cwd=pathlib.Path(__file__).parents[1],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                ).stdout.split()
+            ]
+            for _ in range(_ROUNDS.value)
+        ]
+    medians = map(statistics.median, zip(*timed, strict=True))
+    return dict(zip(("import", "load and first run"), medians, strict=True))
+
+
 def _pin(num_threads: int) -> set[int]:
     """Keeps this process on some cores; returns those it had, or nothing where it cannot."""
     cores = host.cores(num_threads)
@@ -185,6 +228,7 @@ def _print(results: Sequence[ModelTimes]) -> None:
             lambda row: row.images_per_second,
             ".0f",
         ),
+        ("start-up of fast, seconds", lambda row: row.start_up_seconds, ".2f"),
     )
     for title, values, form in columns:
         engines = list(values(results[0]))

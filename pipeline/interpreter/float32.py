@@ -27,7 +27,13 @@ class Float32:
 
     @classmethod
     def of_real(cls, real: float | np.ndarray) -> "Float32":
-        """Returns real numbers, each exactly a float32: while an op is prepared."""
+        """Returns real numbers, each exactly a float32: while an op is prepared.
+
+        Raises:
+          OverflowError: One is infinite, as a quotient of scales may become.
+        """
+        if not np.all(np.isfinite(real)):
+            raise OverflowError(f"needed finite factors, got {real}")
         fraction, exponent = np.frexp(np.asarray(real, np.float64))
         return cls((fraction * 2**_BITS).astype(np.int64), exponent.astype(np.int64) - _BITS)
 

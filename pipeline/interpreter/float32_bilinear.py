@@ -1,6 +1,7 @@
 """Means of 2 x 2 pixels in float32, as TFLite's RESIZE_BILINEAR computes them for uint8.
 
-Every operation rounds to nearest, ties to even.
+Every operation rounds to nearest, ties to even; on arm64, a product and the addition behind it are
+one. Of a sum of two products, that is the first.
 """
 
 import dataclasses
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipeline.interpreter import float_sums
 from pipeline.interpreter.float32 import Float32
 from pipeline.interpreter.resize import Side
 
@@ -56,19 +58,26 @@ class Params:
       weights_first: Whether a pixel is multiplied by the product of both weights, and the row above
         comes first; else it is multiplied by one after the other, and the column to the left comes
         first.
+      fuses: Whether products round together with sums.
     """
 
     rows: Neighbors
     columns: Neighbors
     weights_first: bool
+    fuses: bool
 
 
 def prepare(
-    sides: tuple[Side, Side], align_corners: bool, half_pixel_centers: bool, weights_first: bool
+    sides: tuple[Side, Side],
+    align_corners: bool,
+    half_pixel_centers: bool,
+    *,
+    weights_first: bool,
+    fuses: bool,
 ) -> Params:
     """Computes neighbors and their weights."""
-    rows, columns = (_neighbors(side, align_corners, half_pixel_centers) for side in sides)
-    return Params(rows, columns, weights_first)
+    rows, columns = (_neighbors(side, align_corners, half_pixel_centers, fuses) for side in sides)
+    return Params(rows, columns, weights_first, fuses)
 
 
 def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
@@ -79,17 +88,26 @@ def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
     parts = []
     for start in range(0, height, step):
         rows = params.rows.part(slice(start, start + step))
-        total, *others = _weighted(dataclasses.replace(params, rows=rows), input_)
-        for pixels in (*others, _HALF):
-            total = total.plus(pixels)
-        parts.append(total.floor().astype(input_.dtype))
+        total = _sum(_factors(dataclasses.replace(params, rows=rows), input_), params.fuses)
+        parts.append(total.plus(_HALF).floor().astype(input_.dtype))
     return np.concatenate(parts, axis=1)
 
 
-def _neighbors(side: Side, align_corners: bool, half_pixel_centers: bool) -> Neighbors:
+def _sum(products: Iterator[tuple[Float32, Float32]], fuses: bool) -> Float32:
+    """Returns the sum of products, in order."""
+    (first, weight), second, *others = products
+    total = second[0].times(second[1])
+    total = first.times_plus(weight, total) if fuses else first.times(weight).plus(total)
+    for pixels, weight in others:
+        total = pixels.times_plus(weight, total) if fuses else total.plus(pixels.times(weight))
+    return total
+
+
+def _neighbors(side: Side, align_corners: bool, half_pixel_centers: bool, fuses: bool) -> Neighbors:
     half = np.float32(0.5 if half_pixel_centers else 0)
     positions = side.positions.astype(np.float32)
-    sources = (positions + half) * side.float32_scale(align_corners) - half
+    product_sum = float_sums.fused if fuses else float_sums.separate
+    sources = product_sum(positions + half, side.float32_scale(align_corners), -half)
     lower = np.maximum(np.floor(sources), 0).astype(np.int64)
     upper = np.minimum(np.ceil(sources).astype(np.int64), side.input_size - 1)
     fraction = sources - lower.astype(np.float32)
@@ -97,7 +115,8 @@ def _neighbors(side: Side, align_corners: bool, half_pixel_centers: bool) -> Nei
     return Neighbors(lower, upper, *weights)
 
 
-def _weighted(params: Params, input_: np.ndarray) -> Iterator[Float32]:
+def _factors(params: Params, input_: np.ndarray) -> Iterator[tuple[Float32, Float32]]:
+    """Yields pixels and weights whose products add up."""
     rows, columns = params.rows.both(axes_behind=2), params.columns.both(axes_behind=1)
     if params.weights_first:
         pairs = [(row, column) for row in rows for column in columns]
@@ -106,6 +125,6 @@ def _weighted(params: Params, input_: np.ndarray) -> Iterator[Float32]:
     for (row, row_weight), (column, column_weight) in pairs:
         pixels = Float32.of_integers(input_.take(row, axis=1).take(column, axis=2))
         if params.weights_first:
-            yield pixels.times(row_weight.times(column_weight))
+            yield pixels, row_weight.times(column_weight)
         else:
-            yield pixels.times(row_weight).times(column_weight)
+            yield pixels.times(row_weight), column_weight

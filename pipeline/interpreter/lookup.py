@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.errors import UnsupportedOpError
-from pipeline.interpreter import lut16
+from pipeline.interpreter import float_sums, lut16
 from pipeline.interpreter.op_context import OpContext
 from pipeline.quant_params import QUANTIZED_LIMITS
 
@@ -44,7 +44,8 @@ def prepare(context: OpContext, function: Function) -> Params:
     """Returns the table of an op as TFLite computes it, in float32; ties go away from zero."""
     if context.output.dtype == "int16":
         input_ = context.per_tensor(context.input(0))
-        return Params(lut16.build(function, input_, context.per_tensor(context.output)))
+        output = context.per_tensor(context.output)
+        return Params(lut16.build(function, input_, output, fuses=context.fuses))
     _, zero_point = context.per_tensor(context.output)
     # Exact: to add a half, float64 has bits to spare.
     exact = steps(context, function).astype(np.float64)
@@ -54,10 +55,15 @@ def prepare(context: OpContext, function: Function) -> Params:
 def prepare_delegated(context: OpContext, function: Function) -> Params:
     """Returns the table of an 8-bit op as XNNPACK computes it: ties to even, after the zero point.
 
+    On arm64 the division by the output scale and the addition are a fused multiply-add.
+
     Source: xnn_create_elu_nc_qs8 and its like, XNNPACK src/operators/unary-elementwise-nc.c.
     """
     _, zero_point = context.per_tensor(context.output)
-    return of_codes(context, np.rint(steps(context, function) + np.float32(zero_point)))
+    product_sum = float_sums.fused if context.fuses else float_sums.separate
+    with np.errstate(all="ignore"):
+        sums = product_sum(*_factors(context, function), np.float32(zero_point))
+    return of_codes(context, np.rint(sums))
 
 
 def of_codes(context: OpContext, codes: np.ndarray) -> Params:
@@ -74,12 +80,18 @@ def of_codes(context: OpContext, codes: np.ndarray) -> Params:
 
 def steps(context: OpContext, function: Function) -> np.ndarray:
     """Returns function / output scale, in float32, of each input code of 8 bits in order."""
+    with np.errstate(all="ignore"):
+        return np.multiply(*_factors(context, function))
+
+
+def _factors(context: OpContext, function: Function) -> tuple[np.ndarray, np.float32]:
+    """Returns the function of each input code of 8 bits in order, and 1 / output scale."""
     scale, zero_point = context.per_tensor(context.input(0))
     output_scale, _ = context.per_tensor(context.output)
     low, high = QUANTIZED_LIMITS[context.input(0).dtype]
     with np.errstate(all="ignore"):
         reals = np.float32(scale) * (np.arange(low, high + 1) - zero_point).astype(np.float32)
-        return function(reals) * (np.float32(1) / np.float32(output_scale))
+        return function(reals), np.float32(1) / np.float32(output_scale)
 
 
 def require_int32(label: str, context: OpContext, function: Function) -> None:

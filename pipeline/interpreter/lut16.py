@@ -8,7 +8,8 @@ integers.
 
 Each sample takes back half of what the line is off in the middle of its step. The last entry is
 round(f(largest x) / s). Every rounding is half away from zero. Steps are 65535 / 512 codes wide,
-and s is 65535 / 65536 of the output scale.
+and s is 65535 / 65536 of the output scale. On arm64 the positions of samples, and f(x + step) / s
+with what is added, are fused multiply-adds.
 
 Source: LUTPopulateInt16 and LUTLookup, tensorflow/lite/kernels/internal/common.h.
 """
@@ -16,6 +17,8 @@ Source: LUTPopulateInt16 and LUTLookup, tensorflow/lite/kernels/internal/common.
 from collections.abc import Callable
 
 import numpy as np
+
+from pipeline.interpreter import float_sums
 
 _NUM_STEPS = 512
 _STEP_BITS = 7
@@ -28,6 +31,7 @@ def build(
     output: tuple[float, int],
     *,
     double: bool = False,
+    fuses: bool = False,
 ) -> np.ndarray:
     """Returns int16[513]: output codes at the input codes -2**15, -2**15 + 128 ... 2**15.
 
@@ -40,7 +44,9 @@ def build(
       input_: (scale, zero_point).
       output: (scale, zero_point).
       double: Whether to compute in double; else every operation rounds to float32.
+      fuses: Whether products round together with sums, which is modelled in float32.
     """
+    product_sum = float_sums.fused if fuses and not double else float_sums.separate
     real = np.float64 if double else np.float32
     with np.errstate(all="ignore"):
         first, last = _real_limits(input_, real)
@@ -48,10 +54,10 @@ def build(
         step = (last - first) / real(_NUM_STEPS)
         codes_per_unit = real(2**16) / (output_last - output_first)
 
-        starts = first + np.arange(_NUM_STEPS + 1, dtype=real) * step
-        values = function(starts) * codes_per_unit
-        samples = _round(values[:-1])
-        line_middles = _round((values[1:] + samples) / real(2))
+        starts = product_sum(np.arange(_NUM_STEPS + 1, dtype=real), step, first)
+        values = function(starts)
+        samples = _round(values[:-1] * codes_per_unit)
+        line_middles = _round(product_sum(values[1:], codes_per_unit, samples) / real(2))
         middles = _round(function(starts[:-1] + step / real(2)) * codes_per_unit)
         samples = samples - _round((line_middles - middles) / real(2))
         end = _round(function(np.array([last], real)) * codes_per_unit)

@@ -49,6 +49,14 @@ class OpContext:
         )
 
     @property
+    def fuses(self) -> bool:
+        """Whether the runtime's floats round once where a product and a sum stand together.
+
+        The compiler makes one instruction of them on arm64.
+        """
+        return self.target == "arm64"
+
+    @property
     def where(self) -> str:
         """The op as messages name it."""
         output = self.outputs[0].name if self.outputs else ""

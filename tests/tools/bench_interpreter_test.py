@@ -24,6 +24,7 @@ def test_every_engine_is_timed(run_tool, tmp_path):
         assert min(result[figures].values()) > 0
     assert result["speedup_over_ref"]["REF"] == 1.0
     assert set(result["images_per_second"]) == {"XNNPACK", "fast"}
+    assert set(result["start_up_seconds"]) == {"import", "load and first run"}
 
 
 def test_bad_request(run_tool):

@@ -6,9 +6,10 @@
   ramp = fine * ramp_multiplier * 2**ramp_shift
   fine = (input - input_zero_point) << 7
 
-in 16 bits, left shifts saturating. high(a * b) is round(a * b / 2**15), ties up. The division at
-the end, and that by 2**-ramp_shift, round ties away from zero; by more than 2**15 they give 1, or
--1 for negative numbers, where 0 would be right.
+in 16 bits, where left shifts saturate and the zero point's addition wraps (to beyond the largest
+code of uint8, for scales close to C3's limit). high(a * b) is round(a * b / 2**15), ties up. The
+division at the end, and that by 2**-ramp_shift, round ties away from zero; by more than 2**15 they
+give 1, or -1 for negative numbers, where 0 would be right.
 
   output_multiplier * 2**output_shift = input_scale / 128 / output_scale
   ramp_multiplier * 2**ramp_shift = input_scale / 128 / (3 / 2**15)
@@ -26,6 +27,7 @@ tensorflow/lite/kernels/activations.cc.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -91,24 +93,48 @@ def prepare(context: OpContext) -> Params:
 
 def evaluate(params: Params, input_: np.ndarray) -> np.ndarray:
     """Returns output codes of the input's shape."""
+    return evaluate_rounded(params, input_, _truncated_high_mul, _divide_by_pot)
+
+
+def evaluate_rounded(
+    params: Params,
+    input_: np.ndarray,
+    high_mul: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    divide_by_pot: Callable[[np.ndarray, int], np.ndarray],
+) -> np.ndarray:
+    """Returns the same, rounded otherwise.
+
+    Args:
+      params: From prepare().
+      input_: Codes.
+      high_mul: Takes gate and value; returns their product / 2**15.
+      divide_by_pot: Takes numbers of 16 bits and an exponent >= 0; returns x / 2**exponent.
+    """
     fine = (input_.astype(np.int32) - params.input_zero_point) << _FINE_BITS
     value = fixed_point16.saturating_rounding_doubling_high_mul(fine, params.output.significand)
-    gate = (_ramp(params.ramp, fine) + (1 << 15)) >> 1
-    product = gate * value
-    preshifted = np.where(product < 0, -(-product >> 15), product >> 15)
-    codes = _divide_by_pot(preshifted, -params.output.shift)
-    return np.clip(codes + params.output_zero_point, *params.code_range).astype(params.dtype)
+    ramp = _unshifted_ramp(params.ramp, fine)
+    gate = (divide_by_pot(ramp, max(-params.ramp.shift, 0)) + (1 << 15)) >> 1
+    codes = divide_by_pot(high_mul(gate, value), -params.output.shift)
+    wrapped = (codes + params.output_zero_point).astype(np.int16)
+    return np.clip(wrapped, *params.code_range).astype(params.dtype)
 
 
-def _ramp(multiplier: Multiplier16, fine: np.ndarray) -> np.ndarray:
-    """Returns fine * multiplier in Q0.15; a left shift saturates before and after the product."""
+def _unshifted_ramp(multiplier: Multiplier16, fine: np.ndarray) -> np.ndarray:
+    """Returns fine * multiplier in Q0.15, but for a right shift.
+
+    A left shift saturates before and after the product.
+    """
     saturate = fixed_point16.saturate
     shift = multiplier.shift
     shifted = saturate(fine.astype(np.int64) << max(shift - 1, 0))
     high = fixed_point16.saturating_rounding_doubling_high_mul(shifted, multiplier.significand)
-    if shift > 0:
-        return saturate(high << 1)
-    return _divide_by_pot(high, -shift)
+    return saturate(high << 1) if shift > 0 else high
+
+
+def _truncated_high_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns a * b / 2**15, rounded to zero."""
+    product = a * b
+    return np.where(product < 0, -(-product >> 15), product >> 15)
 
 
 def _divide_by_pot(x: np.ndarray, exponent: int) -> np.ndarray:

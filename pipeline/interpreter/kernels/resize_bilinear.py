@@ -9,7 +9,8 @@
 and likewise for x, where scale = input_size / output_size; with align_corners, and more than one
 output, of both less 1. int8 and int16: scale is rounded to 10 bits behind the point, ties up, half
 of it down; all else is exact, and ties of the output go away from zero. uint8: every operation
-rounds to float32, ties to even, in the order written; output = floor(sum + 1/2).
+rounds to float32, ties to even, in the order written; output = floor(sum + 1/2). On arm64 additions
+are fused with products.
 
 Constraints (tests are named after these labels):
   C1  input and output have one type, scale and zero point; the size is int32.
@@ -47,7 +48,7 @@ def prepare(context: OpContext) -> Params | float32_bilinear.Params:
     """Checks C1 to C5; computes neighbors, for uint8 with weights in float32."""
     sides, *options = prepare_sides(context)
     if context.input(0).dtype == "uint8":
-        params = float32_bilinear.prepare(sides, *options, weights_first=False)
+        params = float32_bilinear.prepare(sides, *options, weights_first=False, fuses=context.fuses)
     else:
         params = Params(*(_neighbors(side, *options) for side in sides))
     for side, neighbors in zip(sides, (params.rows, params.columns), strict=True):

@@ -78,9 +78,11 @@ def collect(model: bytes, engines: Sequence[str], *steps: Sequence[np.ndarray]) 
         case.save(place)
 
 
-def run(model: bytes, *inputs: object, kernels: str = "reference") -> list[object]:
+def run(
+    model: bytes, *inputs: object, kernels: str = "reference", target: str = "x86_64"
+) -> list[object]:
     """Returns the first output of a model as nested lists; inputs are lists of codes."""
-    interpreter = Interpreter(model, kernels)
+    interpreter = Interpreter(model, kernels, target)
     arrays = [
         np.array(values, details.dtype)
         for values, details in zip(inputs, interpreter.input_details, strict=True)

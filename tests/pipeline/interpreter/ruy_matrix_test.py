@@ -1,6 +1,4 @@
-"""Matrices on arm64 under TFLite's optimized kernels: who multiplies, how it rounds and warns."""
-
-import warnings
+"""Matrices on arm64 under TFLite's optimized kernels: who multiplies, and how it rounds."""
 
 import numpy as np
 import pytest
@@ -14,10 +12,9 @@ _WINDOW = {"padding": "VALID", "stride_h": 1, "stride_w": 1}
 _DILATION = {"dilation_h_factor": 1, "dilation_w_factor": 1}
 
 
-def _fully_connected(rows: int, channels: int = 4, depth: int = 8, first: int = 1) -> bytes:
+def _fully_connected(rows: int, channels: int = 4, depth: int = 8) -> bytes:
     """Returns a layer that multiplies the sums of its rows by 1/4."""
     filter_ = np.ones((channels, depth), np.int8)
-    filter_[0, 0] = first
     bias = one_op.integers(np.zeros(channels, np.int32))
     return one_op.model(
         "FULLY_CONNECTED",
@@ -69,16 +66,3 @@ def test_one_quarter(model: bytes, on_arm64: int) -> None:
     assert _output_of_one(model, "ruy", "arm64") == on_arm64
     # The delegate takes it.
     assert _output_of_one(model, "xnnpack", "arm64") == 0
-
-
-def test_weights_of_minus_128_are_warned_of() -> None:
-    with pytest.warns(UserWarning, match="weights of -128, processors without dot products"):
-        Interpreter(_fully_connected(rows=2, first=-128), "ruy", "arm64")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for model, target in (
-            (_fully_connected(rows=2, first=-127), "arm64"),
-            (_fully_connected(rows=1, first=-128), "arm64"),
-            (_fully_connected(rows=2, first=-128), "x86_64"),
-        ):
-            Interpreter(model, "ruy", target)

@@ -3,9 +3,11 @@
 from pipeline.interpreter.kernel import Kernel
 from pipeline.interpreter.kernels.ruy import (
     add,
+    batch_matmul,
     conv_2d,
     depthwise_conv_2d,
     fully_connected,
+    hard_swish,
     leaky_relu,
     log_softmax,
     logistic,
@@ -18,13 +20,16 @@ from pipeline.interpreter.kernels.ruy import (
     softmax,
     sum,
     tanh,
+    transpose_conv,
 )
 
 KERNELS: dict[str, Kernel] = {
     "ADD": add,
+    "BATCH_MATMUL": batch_matmul,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "FULLY_CONNECTED": fully_connected,
+    "HARD_SWISH": hard_swish,
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "LOG_SOFTMAX": log_softmax,
@@ -37,4 +42,5 @@ KERNELS: dict[str, Kernel] = {
     "SOFTMAX": softmax,
     "SUM": sum,
     "TANH": tanh,
+    "TRANSPOSE_CONV": transpose_conv,
 }

@@ -13,4 +13,4 @@ __all__ = ["evaluate", "prepare"]
 
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of the reference kernel."""
-    return conv_2d.prepare(ruy_matrix.on_target(context))
+    return ruy_matrix.prepare(context, conv_2d.prepare)

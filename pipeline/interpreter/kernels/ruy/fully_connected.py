@@ -14,4 +14,4 @@ __all__ = ["evaluate", "prepare"]
 
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of the reference kernel."""
-    return fully_connected.prepare(ruy_matrix.on_target(context))
+    return ruy_matrix.prepare(context, fully_connected.prepare)

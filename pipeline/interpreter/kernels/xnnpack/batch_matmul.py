@@ -3,7 +3,7 @@
 Source: VisitBatchMatMulNode, xnnpack_delegate.cc.
 """
 
-from pipeline.interpreter import real_scales
+from pipeline.interpreter import narrow_sums, real_scales
 from pipeline.interpreter.kernels import batch_matmul
 from pipeline.interpreter.kernels.batch_matmul import Params, evaluate
 from pipeline.interpreter.op_context import OpContext
@@ -24,4 +24,6 @@ def takes(context: OpContext) -> bool:
 def prepare(context: OpContext) -> Params:
     """Checks the constraints of TFLite's kernel but C1; turns scales into a multiplier."""
     multiplier = real_scales.float32_product(*batch_matmul.scales(context))
-    return batch_matmul.prepare_rounded(context, SinglePrecision.from_real([multiplier]))
+    params = batch_matmul.prepare_rounded(context, SinglePrecision.from_real([multiplier]))
+    narrow_sums.warn_of_xnnpack(context, context.input(1))
+    return params

@@ -3,8 +3,9 @@
 Source: VisitFullyConnectedNode, xnnpack_delegate.cc.
 """
 
-from pipeline.interpreter import delegate
-from pipeline.interpreter.kernels.fully_connected import OPERANDS, evaluate, prepare
+from pipeline.interpreter import delegate, narrow_sums
+from pipeline.interpreter.kernels import fully_connected
+from pipeline.interpreter.kernels.fully_connected import OPERANDS, Params, evaluate
 from pipeline.interpreter.op_context import OpContext
 
 __all__ = ["evaluate", "prepare", "takes"]
@@ -23,3 +24,10 @@ def takes(context: OpContext) -> bool:
         return False
     symmetric = filter_.dtype == "uint8" or not any(quantization.zero_point)
     return symmetric and delegate.takes_filter(context, OPERANDS, False, ("int4", "int2"))
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks the constraints of the reference kernel."""
+    params = fully_connected.prepare(context)
+    narrow_sums.warn_of_xnnpack(context, context.input(1))
+    return params

@@ -68,13 +68,12 @@ def prepare_scaled(context: OpContext, reduction: Reduction, scale: Float32) -> 
     _, output_zero_point = context.per_tensor(context.output)
     zero = Float32.of_integers(np.array(-reduction.num_elements * input_zero_point))
     output_zero = Float32.of_integers(np.array(output_zero_point))
-    is_fused = context.target == "arm64"
-    if is_fused:
+    if context.fuses:
         offset = zero.times_plus(scale, output_zero)
     else:
         offset = zero.times(scale).plus(output_zero)
     dtype = context.output.dtype
-    return Params(reduction, scale, offset, is_fused, QUANTIZED_LIMITS[dtype], np.dtype(dtype))
+    return Params(reduction, scale, offset, context.fuses, QUANTIZED_LIMITS[dtype], np.dtype(dtype))
 
 
 def evaluate(params: Params, input_: np.ndarray, *_: np.ndarray) -> np.ndarray:

@@ -3,8 +3,9 @@
 Source: VisitTransposeConvNode, xnnpack_delegate.cc.
 """
 
-from pipeline.interpreter import delegate
-from pipeline.interpreter.kernels.transpose_conv import OPERANDS, evaluate, prepare
+from pipeline.interpreter import delegate, narrow_sums
+from pipeline.interpreter.kernels import transpose_conv
+from pipeline.interpreter.kernels.transpose_conv import OPERANDS, Params, evaluate
 from pipeline.interpreter.op_context import OpContext
 
 __all__ = ["evaluate", "prepare", "takes"]
@@ -21,3 +22,10 @@ def takes(context: OpContext) -> bool:
         if len(context.input(1).shape) == 4
     )
     return not (same and gaps) and delegate.takes_filter(context, OPERANDS, bias_needed=False)
+
+
+def prepare(context: OpContext) -> Params:
+    """Checks the constraints of the reference kernel."""
+    params = transpose_conv.prepare(context)
+    narrow_sums.warn_of_xnnpack(context, context.input(1))
+    return params

@@ -30,6 +30,14 @@ def test_known_values_of_16_bits() -> None:
     assert output == [0, 368, 1000, 2718, 7387]
 
 
+def test_arm64_fuses_products_with_sums() -> None:
+    content = _model(Operand((3,), 1e-4, 0, "int16"), Operand((3,), 1.1e-3, 0, "int16"))
+    codes = [31114, 31132, 31133]
+    assert conformance.run(content, codes) == [20409, 20446, 20448]
+    # As the library under QEMU.
+    assert conformance.run(content, codes, target="arm64") == [20410, 20447, 20449]
+
+
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(Operand((5,), 0.5, 0, "uint8")))
 

@@ -30,6 +30,23 @@ def test_quotients_of_more_than_15_bits_are_plus_or_minus_1() -> None:
     assert conformance.run(content, [-4, 0, 2, 4, 8, 127]) == [0, -2, 0, 0, 0, 0]
 
 
+def test_beyond_16_bits_the_zero_point_wraps() -> None:
+    content = _model(Operand((2,), 127.9, 0, "uint8"), Operand((2,), 1.0, 255, "uint8"))
+    assert conformance.run(content, [254, 255]) == [255, 0]
+
+
+@pytest.mark.parametrize("kernels", ["ruy", "xnnpack"])
+def test_arm64_rounds_otherwise_in_vectors_of_8(kernels: str) -> None:
+    # -3/2 * 3/2 / 6 is 1.5 steps below 0. As the library under QEMU.
+    content = _model(Operand((9,), 0.5, 0), Operand((9,), 0.25, 0))
+    assert conformance.run(content, [-3] * 9, kernels=kernels) == [-2] * 9
+    on_phone = conformance.run(content, [-3] * 9, kernels=kernels, target="arm64")
+    assert on_phone == [-1] * 8 + [-2]
+    content = _model(Operand((9,), 0.5, 2), Operand((9,), 512.0, -1))
+    on_phone = conformance.run(content, [8] * 9, kernels=kernels, target="arm64")
+    assert on_phone == [-1] * 8 + [0]
+
+
 def test_c1_types() -> None:
     conformance.refuses("C1", _model(Operand((6,), 0.5, 0, "uint8")))
     conformance.refuses(

@@ -37,6 +37,13 @@ def test_known_values(kernels: str) -> None:
     assert output == [-128, -59, 0, 59, 127]
 
 
+def test_xnnpack_on_arm64_fuses_a_product_with_a_sum() -> None:
+    content = _model(Operand((1,), 0.16540391743183136, 0), Operand((1,), 1 / 255, -128))
+    assert conformance.run(content, [3], kernels="xnnpack") == [30]
+    # As the library under QEMU.
+    assert conformance.run(content, [3], kernels="xnnpack", target="arm64") == [31]
+
+
 def test_known_values_of_16_bits() -> None:
     # 2**15 / (1 + exp(-x)) at -8, -1, 0, 1, 8: 10.98, 8812.7, 2**14, 23955.3, 32757.02. At +-1 the
     # table has 47911 / 2**16 without interpolation: 23955.5, its complement rounded down.

@@ -59,6 +59,19 @@ def test_uint8_takes_ties_up() -> None:
     assert _row([4, 5], 4, dtype="uint8") == [4, 5, 5, 5]
 
 
+@pytest.mark.parametrize("engine", ["reference", "ruy"])
+def test_uint8_on_arm64_fuses_products_with_sums(engine: str) -> None:
+    # 143 and 73 count twice as much as 116 and 115: their mean is 110.5. As the library under QEMU.
+    before, after = (moving.operand(shape, "uint8") for shape in ((1, 3, 2, 1), (1, 6, 6, 1)))
+    content = resizing.small(_OP, before, integers(6, 6), after)
+    image = [[[[143], [116]], [[73], [115]], [[105], [125]]]]
+    by_target = [
+        np.array(conformance.run(content, image, kernels=engine, target=target))
+        for target in ("x86_64", "arm64")
+    ]
+    assert [output[0, 1, 1, 0] for output in by_target] == [111, 110]
+
+
 def test_a_scale_has_10_bits() -> None:
     # 341 / 1024 of 127 is 42.29; 682 / 1024 is 84.58.
     assert _row([0, 127, 0], 9)[:4] == [0, 42, 85, 127]
