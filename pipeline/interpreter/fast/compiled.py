@@ -8,6 +8,7 @@ runs without coming back to Python.
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -21,6 +22,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import caching
+from numba.core.bytecode import FunctionIdentity
 from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
@@ -30,6 +32,11 @@ _FOLDER = pathlib.Path(__file__).parent
 # LLVM's float types, which stand with every operation on them.
 _FLOAT = re.compile(r"\b(?:half|bfloat|float|double|x86_fp80|fp128)\b")
 _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
+
+# Numbers in compiled functions' names. numba counts from 1 in every process; but what several
+# processes compiled and kept comes together in one, where the linker takes functions of one name,
+# such as closures of one factory, for the same.
+FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(6), "big"))
 
 # Compiles what kernels call, as part of each kernel.
 compiled = numba.njit(error_model="numpy")

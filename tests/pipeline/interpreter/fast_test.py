@@ -595,6 +595,27 @@ def test_without_a_folder_to_write_kernels_are_compiled_anew(
         compiled._cache_folder.cache_clear()
 
 
+def test_names_of_two_processes_differ() -> None:
+    """Else, where kept kernels of both are loaded, the linker mixes up what they call."""
+    program = (
+        "from pipeline.interpreter.fast.compiled import compiled\n"
+        "function = compiled(lambda x: x)\n"
+        "function(1)\n"
+        "print(*(overload.fndesc.mangled_name for overload in function.overloads.values()))"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=pathlib.Path(__file__).parents[3],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert b"lambda" in first
+    assert first != second
+
+
 def test_numba_is_imported_only_when_used() -> None:
     program = (
         "import sys; from pipeline.interpreter import Interpreter; "
