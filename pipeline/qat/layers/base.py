@@ -75,6 +75,13 @@ class QuantizedLayer(tf_keras.layers.Layer):
             else None
         )
 
+    def _should_use_autograph(self) -> bool:
+        """Says no to Keras, which else translates every layer's source, at ten times the cost.
+
+        No layer here decides anything by the value of a tensor.
+        """
+        return False
+
     def build(self, input_shape) -> None:
         if self.output_range is not None:
             with tf.name_scope(self.output_range.name):
