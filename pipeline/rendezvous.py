@@ -24,7 +24,7 @@ _HELLO = struct.Struct(f"!{len(_GREETING)}sII")  # Greeting, index, number of pr
 _SIZE = struct.Struct("!Q")
 _GO = b"go"
 _RETRY_S = 0.1
-_MAX_BYTES = 1 << 34  # More than any message; a stranger's could claim anything.
+_MAX_BYTES = 1 << 33  # More than any message. What an HTTP/2 server says first reads as more.
 
 _Result = TypeVar("_Result")
 

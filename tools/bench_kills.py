@@ -2,9 +2,10 @@
 
   python -m tools.bench_kills [--kills=10] [--seed=0]
 
-SIGKILL comes after a random time; the times are spread over what an unbroken training takes, its
-start, tracing, saving and evaluation included. In the end both runs must hold the same bits: the
-weights of float.keras and qat.keras, and every figure of the history but the seconds.
+SIGKILL comes a random time, up to half a second, after a random step of the training is done, or
+after the start where a resumed training is past that step already; so steps, tracing, saving,
+evaluation and imports are all met. In the end both runs must hold the same bits: the weights of
+float.keras and qat.keras, and every figure of the history but the seconds.
 
 Exit code 0: the same; 1: they differ.
 """
@@ -30,11 +31,15 @@ _KILLS = flags.DEFINE_integer("kills", 10, "How often to kill.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the moments.", lower_bound=0)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
-_MAX_TRIES = 1000
+_MAX_DELAY_S = 0.5
+_TIMEOUT_S = 1800.0  # Of one training.
+_STEPS_PER_EPOCH = 5
+_EPOCHS = 6  # Of each phase.
 _MODELS = ("float.keras", "qat.keras")
 _ARGUMENTS = (
     *("--model=resnet_cifar", "--dataset=digits", "--input_size=8", "--batch_size=256"),
-    *("--float_epochs=3", "--qat_epochs=2", "--num_threads=1", "--checkpoint_steps=1", "--seed=5"),
+    *(f"--float_epochs={_EPOCHS}", f"--qat_epochs={_EPOCHS}"),
+    *("--num_threads=1", "--checkpoint_steps=1", "--seed=5"),
 )
 
 
@@ -42,44 +47,51 @@ def main() -> int:
     """Trains unbroken and broken; returns whether they differ."""
     with tempfile.TemporaryDirectory() as folder:
         unbroken, broken = pathlib.Path(folder) / "unbroken", pathlib.Path(folder) / "broken"
-        started = time.monotonic()
-        if _start(unbroken).wait() != 0:
-            raise RunDirError("the unbroken training failed; see above")
-        unbroken_s = time.monotonic() - started
-        moments = _kill_and_resume(broken, unbroken_s)
+        _finish(unbroken)
+        found = _kill_and_resume(broken)
+        _finish(broken)
         differing = _differences(unbroken, broken)
-    where = ", ".join(moments)
-    print(f"killed {len(moments)} times, at: {where}")
+    print(f"killed {len(found)} times; newest file each time: {', '.join(found)}")
     print("same bits as unbroken" if not differing else f"differ: {', '.join(differing)}")
     if _REPORT.value:
-        results = {"kills": moments, "unbroken_s": unbroken_s, "differing": differing}
+        results = {"newest_file_at_kill": found, "differing": differing}
         report.write(_REPORT.value, "bench_kills", results, seed=_SEED.value)
     return int(bool(differing))
 
 
-def _kill_and_resume(path: pathlib.Path, unbroken_s: float) -> list[str]:
-    """Trains to the end; returns the last file that each kill found."""
+def _kill_and_resume(path: pathlib.Path) -> list[str]:
+    """Trains up to the last kill; returns the newest file that each left."""
     moments = random.Random(_SEED.value)
+    steps = _EPOCHS * _STEPS_PER_EPOCH
+    names = [f"{phase}-{step:08d}.npz" for phase in ("float", "qat") for step in range(1, steps)]
+    # Not among the last, lest the training end before its kill.
+    targets = sorted(moments.choices(names[: -len(names) // 5], k=_KILLS.value))
     found: list[str] = []
-    for _ in cli.track("killing", range(_KILLS.value), _KILLS.value):
-        # A start that gets no further than the last did makes no progress, so times grow until it
-        # does: a process needs part of them for its start and for tracing.
+    for target in cli.track("killing", targets, len(targets)):
         process = _start(path)
         try:
-            returncode = process.wait(moments.uniform(0.2, 1.0) * unbroken_s)
-        except subprocess.TimeoutExpired:
+            deadline = time.monotonic() + _TIMEOUT_S
+            while not _has_come_to(path, target):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RunDirError(f"a training did not come to {target}; see above")
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0.0, _MAX_DELAY_S))
+        finally:
             process.kill()
             returncode = process.wait()
         if returncode != -signal.SIGKILL:
-            raise RunDirError(
-                f"needed a training that takes longer than {len(found) + 1} kills, but it ended "
-                f"with {returncode} before; raise the epochs, or lower --kills"
-            )
+            raise RunDirError(f"a training ended before its kill at {target}; take another --seed")
         found.append(_newest(path))
-    for _ in range(_MAX_TRIES):
-        if _start(path).wait() == 0:
-            return found
-    raise RunDirError(f"{path}: does not resume")
+    return found
+
+
+def _has_come_to(path: pathlib.Path, target: str) -> bool:
+    return any(file.name >= target for file in (path / "checkpoints").glob("[a-z]*.npz"))
+
+
+def _finish(path: pathlib.Path) -> None:
+    if _start(path).wait(_TIMEOUT_S) != 0:
+        raise RunDirError("a training failed; see above")
 
 
 def _start(path: pathlib.Path) -> subprocess.Popen[bytes]:

@@ -21,11 +21,11 @@ from tests.pipeline.qat.networks import every_layer
 from tools import local_workers
 
 _REPO = pathlib.Path(__file__).resolve().parents[2]
-_TIMEOUT_S = 280
+_TIMEOUT_S = 900  # Of what takes seconds where nothing else runs
 _PROGRAM = (sys.executable, "-m", "tests.pipeline.trained_together")
 _TOLERANCE = 1e-5
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(2000)
 
 
 def _alone(strategy: str, path: pathlib.Path) -> pathlib.Path:

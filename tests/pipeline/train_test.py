@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import pathlib
+import random
 import re
 
 import numpy as np
@@ -186,6 +187,15 @@ def test_resumes_after_a_kill_between_steps(unbroken, tmp_path, kill_at_batch):
     with pytest.raises(Killed):
         train.run(run, Stages(kill_at_batch).as_stages())
     assert train.run(run, Stages().as_stages()).qat_accuracy == unbroken[2].qat_accuracy
+    _assert_same_result(run, unbroken[0])
+
+
+def test_resumes_after_ten_kills_at_random_moments(unbroken, tmp_path):
+    run, moments = _run_dir(tmp_path / "run"), random.Random(0)
+    for _ in range(10):  # None gets further than two steps.
+        with pytest.raises(Killed):
+            train.run(run, Stages(moments.randint(0, 2)).as_stages())
+    train.run(run, Stages().as_stages())
     _assert_same_result(run, unbroken[0])
 
 

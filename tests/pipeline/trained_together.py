@@ -158,5 +158,5 @@ def _train(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(280, exit=True)  # Whatever hangs, ends.
+    faulthandler.dump_traceback_later(900, exit=True)  # Whatever hangs, ends.
     main()
