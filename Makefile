@@ -4,10 +4,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.installed-fuzz
 FUZZ_SECONDS ?= 3600
+ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
+  --data_dir=$${INTONLY_SHARED:-../shared}/data/cifar10.zip
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-arm64 bench-engines bench-ill-conditioned bench-interpreter bench-kills
-.PHONY: bench-step-time bench-strategy
+.PHONY: bench-ablate bench-accuracy bench-arm64 bench-engines bench-ill-conditioned
+.PHONY: bench-interpreter bench-kills bench-step-time bench-strategy
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -35,8 +37,9 @@ demo: $(STAMP) ## Take a network the whole road on the embedded data set; result
 test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-test-ops: $(STAMP) ## Run the interpreter's random cases in full: 200 for each op and type.
-	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels tests/pipeline/interpreter/fast_test.py
+test-ops: $(STAMP) ## Run in full: 200 random cases for each op and type; range learners by schemes and bits.
+	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels \
+	  tests/pipeline/interpreter/fast_test.py tests/pipeline/learners_and_widths_test.py
 
 fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own errors.
 	$(BIN)/python -m tests.pipeline.interpreter.fuzz --mutations=20000 --corpus=out/corpus
@@ -59,6 +62,10 @@ lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
 	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
 	    || exit; \
 	done
+
+bench-ablate: $(STAMP) ## What bits cost on CIFAR-10, as the paper's tables 4.7 and 4.3 (hours; goes on where it was).
+	$(BIN)/python -m tools.ablate --output_dir=out/bench_ablate/bits $(ABLATED)
+	$(BIN)/python -m tools.ablate --output_dir=out/bench_ablate/relus --table=activations --seeds=3 $(ABLATED)
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy

@@ -25,11 +25,17 @@ _BETWEEN = frozenset(
     | {"SPACE_TO_DEPTH", "SQUEEZE", "STRIDED_SLICE", "TILE", "TRANSPOSE"}
 )
 _MAXIMUM_VERSION = 2  # The first that takes int8.
+_UNCLAMPED = "unclamped"
 
 
 def lowest_code(dtype: str, num_bits: int) -> int:
     """Returns the lowest code of activations of `num_bits` stored in `dtype`."""
     return QUANTIZED_LIMITS[dtype][1] - 2**num_bits + 1
+
+
+def is_unclamped(name: str) -> bool:
+    """Whether a tensor's name is of what an op computes before a MAXIMUM of `clamp` ends it."""
+    return name.split(";")[0].endswith(f"/{_UNCLAMPED}")
 
 
 def clamp(graph: Graph, bits: Mapping[str, int]) -> Graph:
@@ -102,7 +108,7 @@ class _Clamping:
 
     def _insert_maximum(self, tensor: Tensor, params: QuantParams, lowest: int) -> None:
         computed = dataclasses.replace(
-            tensor, index=len(self._tensors), name=_behind_path(tensor.name, "unclamped")
+            tensor, index=len(self._tensors), name=_behind_path(tensor.name, _UNCLAMPED)
         )
         self._tensors.append(computed)
         op = self._operators[-1]

@@ -62,6 +62,7 @@ class LayerMatch:
     Attributes:
       layer: Keras layer.
       op_index, op: The op.
+      dtype: Type of its output.
       num_elements: Elements compared.
       num_equal: Equal codes with the reference kernels' rounding.
       max_abs_difference: In codes, likewise.
@@ -71,6 +72,7 @@ class LayerMatch:
     layer: str
     op_index: int
     op: str
+    dtype: str
     num_elements: int
     num_equal: int
     max_abs_difference: int
@@ -116,9 +118,14 @@ class Fidelity:
         return next((match for match in self.layers if match.reason), None)
 
     def holds(self, min_equal: float = 0.999) -> bool:
-        """Whether every layer is equal in `min_equal` of its codes and never more than 1 off."""
+        """Whether every layer is equal in `min_equal` of its codes and never more than 1 off.
+
+        Codes of int16 need not be equal: they are as fine as what float32 and the tables of the
+        int16 kernels leave of a sum or a function, so there 1 off is as good as can be told.
+        """
         return not self.unmatched and all(
-            match.equal_share >= min_equal and match.max_abs_difference <= 1
+            match.max_abs_difference <= 1
+            and (match.dtype == "int16" or match.equal_share >= min_equal)
             for match in self.layers
         )
 
@@ -156,7 +163,7 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
         results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
     qat.set_phase(qat_model, reference)
     matches = tuple(
-        _match(op, layer.name, values[_result(graph, op).index], twice, once)
+        _match(op, layer.name, _result(graph, op), values, twice, once)
         for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
     )
     argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
@@ -240,13 +247,20 @@ def _result(graph: Subgraph, op: Operator) -> Tensor:
 
 
 def _match(
-    op: Operator, layer: str, expected: np.ndarray, twice: np.ndarray, once: np.ndarray
+    op: Operator,
+    layer: str,
+    output: Tensor,
+    values: Mapping[int, np.ndarray],
+    twice: np.ndarray,
+    once: np.ndarray,
 ) -> LayerMatch:
+    expected = values[output.index]
     difference = np.abs(twice.reshape(expected.shape) - expected.astype(np.int64))
     return LayerMatch(
         layer=layer,
         op_index=op.index,
         op=op.op,
+        dtype=output.dtype,
         num_elements=expected.size,
         num_equal=int(np.count_nonzero(difference == 0)),
         max_abs_difference=int(difference.max()),

@@ -158,6 +158,7 @@ def _activation(tensor: Tensor) -> Tensor:
     data = None
     if tensor.data is not None:
         steps = tensor.data.astype(np.int16) - np.int16(tensor.quantization.zero_point[0])
-        data = steps * np.int16(round(tensor.quantization.scale[0] / params.scale[0]))
+        # numpy makes a scalar of 0-d.
+        data = np.asarray(steps * np.int16(round(tensor.quantization.scale[0] / params.scale[0])))
         data.flags.writeable = False
     return dataclasses.replace(tensor, dtype="int16", quantization=params, data=data)

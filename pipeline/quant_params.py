@@ -7,6 +7,7 @@ Leaf module: imports no stage and no TensorFlow.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -168,6 +169,11 @@ class QuantScheme:
         """Whether weights have zero point 0; TFLite's uint8 kernels alone do without."""
         return self.storage != "uint8"
 
+    @property
+    def possible_activation_bits(self) -> Sequence[int]:
+        """Numbers of bits that activations may have in this storage."""
+        return (16,) if self.storage == "int16" else ACTIVATION_BITS
+
     def with_bits(self, weight_bits: int | None, activation_bits: int | None) -> "QuantScheme":
         """Returns this scheme with other numbers of bits; None keeps the scheme's own.
 
@@ -177,7 +183,7 @@ class QuantScheme:
         """
         if weight_bits is not None and weight_bits not in WEIGHT_BITS:
             raise errors.SchemeError(f"needed weights of 2 to 8 bits, got {weight_bits}")
-        allowed = (16,) if self.storage == "int16" else ACTIVATION_BITS
+        allowed = self.possible_activation_bits
         if activation_bits is not None and activation_bits not in allowed:
             raise errors.SchemeError(
                 f"needed activations of {allowed[0]} to {allowed[-1]} bits with scheme "

@@ -18,6 +18,7 @@ _WEIGHTS: Mapping[str, int] = {
     "CONV_2D": 1,
     "DEPTHWISE_CONV_2D": 1,
     "FULLY_CONNECTED": 1,
+    "PRELU": 1,
     "TRANSPOSE_CONV": 1,
 }
 _TYPE_BITS: Mapping[str, int] = {"int2": 2, "int4": 4, "int8": 8, "uint8": 8, "int16": 16}
@@ -35,7 +36,7 @@ class TensorForm:
       role: What the tensor is.
       num_bits: Bits that it was trained with.
       dtype: Type that it is stored in.
-      lowest_code, highest_code: Of weights, those that occur; of activations, those that can.
+      lowest_code, highest_code: The codes that so many bits have there.
     """
 
     index: int
@@ -85,9 +86,14 @@ def _forms(
             weights = _weights(graph, op)
             if weights is not None and weights.data is not None and weights.dtype in _TYPE_BITS:
                 num_bits = weight_bits.get(layer or "", _TYPE_BITS[weights.dtype])
-                low, high = int(weights.data.min()), int(weights.data.max())
-                yield _form(weights, layer, op, "weights", num_bits, (low, high))
-            known[index] = activation_bits.get(layer or "", _kept_bits(graph, op, output, known))
+                yield _form(
+                    weights, layer, op, "weights", num_bits, _weight_codes(weights, num_bits)
+                )
+            if clamping.is_unclamped(output.name):
+                known[index] = _TYPE_BITS[output.dtype]
+            else:
+                kept_bits = _kept_bits(graph, op, output, known)
+                known[index] = activation_bits.get(layer or "", kept_bits)
             low = clamping.lowest_code(output.dtype, known[index])
             limits = low, QUANTIZED_LIMITS[output.dtype][1]
             yield _form(output, layer, op, "activation", known[index], limits)
@@ -98,6 +104,14 @@ def _weights(graph: Subgraph, op: Operator) -> Tensor | None:
     if op.is_custom or position is None or op.inputs[position] == ABSENT:
         return None
     return graph.tensors[op.inputs[position]]
+
+
+def _weight_codes(weights: Tensor, num_bits: int) -> tuple[int, int]:
+    """Returns the first and last of `num_bits` codes; the lowest that there would be is unused."""
+    if weights.dtype == "uint8":
+        return 1, 2**num_bits - 1
+    highest = 2 ** (num_bits - 1) - 1
+    return -highest, highest
 
 
 def _kept_bits(graph: Subgraph, op: Operator, output: Tensor, known: Mapping[int, int]) -> int:

@@ -77,6 +77,6 @@ def _tensor(tensor: Tensor) -> Tensor:
 
 def _shifted(codes: np.ndarray) -> np.ndarray:
     """Returns uint8 codes + 128 of int8 codes, read-only as all constants are."""
-    shifted = codes.view(np.uint8) ^ np.uint8(_OFFSET)
+    shifted = np.asarray(codes.view(np.uint8) ^ np.uint8(_OFFSET))  # numpy makes 0-d a scalar.
     shifted.flags.writeable = False
     return shifted

@@ -54,7 +54,7 @@ def main() -> None:
     print(f"{_OUTPUT.value}: {len(model):,} bytes; {certified.verdict}")
     for role in ("weights", "activation"):
         counts = collections.Counter(form.form for form in forms if form.role == role)
-        shown = ", ".join(f"{count} of {form}" for form, count in counts.most_common())
+        shown = "; ".join(f"{count} of {form}" for form, count in counts.most_common())
         print(f"  {role}: {shown}")
 
 

@@ -48,6 +48,8 @@ def symmetric_weights(weights: tf.Tensor, maximum: tf.Tensor, levels: int) -> tf
       maximum: What code `levels` stands for: float32[channels], or float32 scalar.
       levels: Largest code.
     """
+    # What a learned range cuts off, the wider one would not.
+    weights = tf.clip_by_value(weights, -maximum, maximum)
     maximum = maximum * (_NARROW_STEPS / 2.0 / levels)
     quantizer = (
         tf.quantization.fake_quant_with_min_max_vars_per_channel
@@ -57,14 +59,18 @@ def symmetric_weights(weights: tf.Tensor, maximum: tf.Tensor, levels: int) -> tf
     return quantizer(weights, -maximum, maximum, _BITS, narrow_range=True)
 
 
-def asymmetric_weights(weights: tf.Tensor, minimum: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+def asymmetric_weights(
+    weights: tf.Tensor, minimum: tf.Tensor, maximum: tf.Tensor, scale: tf.Tensor
+) -> tf.Tensor:
     """Returns weights fake-quantized to codes from 1 up.
 
     Args:
       weights: float32, any shape.
       minimum: What code 1 stands for, float32 scalar; a multiple of `scale`.
+      maximum: What the last code of so many bits stands for, likewise.
       scale: Float32 scalar.
     """
+    weights = tf.clip_by_value(weights, minimum, maximum)
     return tf.quantization.fake_quant_with_min_max_vars(
         weights, minimum, minimum + _NARROW_STEPS * scale, _BITS, narrow_range=True
     )

@@ -42,3 +42,8 @@ class LayerSpec:
                 f"scheme {self.scheme.name}: needed weight learner 'max', as its weights have a "
                 f"zero point, got {self.weight_learner!r}"
             )
+        if not self.scheme.symmetric_weights and self.scheme.weight_granularity != "per_tensor":
+            raise SchemeError(
+                f"scheme {self.scheme.name}: needed weight granularity per_tensor, as TFLite's "
+                f"{self.scheme.storage} kernels take it, got {self.scheme.weight_granularity}"
+            )

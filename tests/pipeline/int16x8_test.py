@@ -1,5 +1,7 @@
 """Rewriting int8 to int16x8: the same real values on a finer grid, run by TFLite and tflm."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,13 @@ def test_uint8_is_refused():
     mixed = Subgraph("main", (uint8, *graph.tensors[1:]), (0,), (5,), graph.operators)
     with pytest.raises(UnsupportedOpError, match=r"'input'.*int8"):
         int16x8.from_int8(Graph((mixed,)), {})
+
+
+def test_constants_without_dimensions_get_finer_too():
+    graph = _graph()
+    tensors = list(graph.main.tensors)
+    scalar = Operand((), 0.03, 12, "int8", np.array(5, np.int8))
+    tensors[4] = scalar.tensor(4, "net/sum/constant")
+    main = dataclasses.replace(graph.main, tensors=tuple(tensors))
+    after = int16x8.from_int8(dataclasses.replace(graph, subgraphs=(main,)), {}).main.tensors[4]
+    assert (after.dtype, after.data.shape, int(after.data)) == ("int16", (), (5 - 12) * 128)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline import certificate, convert, fidelity, flatbuffer, qat, verify
+from pipeline import certificate, clamping, convert, fidelity, flatbuffer, qat, verify
 from pipeline.errors import SchemeError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.quant_params import SCHEMES, QuantParams, QuantScheme
@@ -42,15 +42,15 @@ class Case:
 _INT8 = ("reference", "ruy", "xnnpack", "tflm")
 _UINT8 = ("reference", "ruy", "xnnpack")
 
+# Others, with every range learner, are in learners_and_widths_test.py.
 CASES = (
-    Case(("int8_per_channel", 4, 4), _INT8, "INT4, packed", "codes 112 to 127 of int8"),
-    Case(("int8_per_channel", 2, 5), _INT8, "INT4, packed", "codes 96 to 127 of int8"),
-    Case(("int8_per_tensor", 6, 6), _INT8, "codes -31 to 31 of int8", "codes 64 to 127 of int8"),
-    Case(("uint8_asymmetric", 8, 8), _UINT8, "uint8", "uint8"),
+    Case(("int8_per_channel", 4, 5), _INT8, "INT4, packed", "codes 96 to 127 of int8"),
     Case(("uint8_asymmetric", 4, 5), _UINT8, "codes 1 to 15 of uint8", "codes 224 to 255 of uint8"),
     # float32 holds 24 bits, and the kernels' multipliers of int64 accumulators hold 16.
     Case(("int16x8", 8, 16), ("reference", "tflm"), "int8", "int16", equal=0.7),
 )
+
+(_UINT8_CASE,) = (case for case in CASES if case.quant_scheme.storage == "uint8")
 
 
 def _codes(count: int) -> np.ndarray:
@@ -126,7 +126,8 @@ def test_forms_are_told(converted):
     whole_layers = ("pad", "classes_softmax", "left", "right")
     for form in forms:
         if form.role == "activation":
-            assert form.form == (whole if form.layer in whole_layers else case.activation), form
+            is_whole = form.layer in whole_layers or clamping.is_unclamped(form.name)
+            assert form.form == (whole if is_whole else case.activation), form
 
 
 def test_no_value_leaves_its_codes(converted):
@@ -138,10 +139,9 @@ def test_no_value_leaves_its_codes(converted):
         interpreter.run(example[np.newaxis])
         for index, form in bounds.items():
             values = interpreter.tensor(index)
-            if not form.name.split(";")[0].endswith("/unclamped"):
-                assert form.lowest_code <= values.min(), form
-                assert values.max() <= form.highest_code, form
-                result.setdefault(form.num_bits, []).append(np.unique(values).size)
+            assert form.lowest_code <= values.min(), form
+            assert values.max() <= form.highest_code, form
+            result.setdefault(form.num_bits, []).append(np.unique(values).size)
     for num_bits, counts in result.items():
         assert max(counts) <= 2**num_bits
 
@@ -152,9 +152,9 @@ def test_weights_have_no_more_levels_than_bits(converted):
     for form in convert.forms(model, twin):
         if form.role == "weights":
             # The lowest of 2 ** bits codes is left out.
-            levels = np.unique(graph.tensors[form.index].data).size
-            assert levels <= 2**case.quant_scheme.weight_bits - 1
-            assert form.highest_code - form.lowest_code <= 2**case.quant_scheme.weight_bits - 2
+            codes = graph.tensors[form.index].data
+            assert form.lowest_code <= codes.min() <= codes.max() <= form.highest_code
+            assert form.highest_code - form.lowest_code == 2**case.quant_scheme.weight_bits - 2
 
 
 def test_packing_halves_the_weights(converted):
@@ -173,6 +173,19 @@ def test_packing_halves_the_weights(converted):
     assert saved == pytest.approx(expected, abs=64)  # Alignment.
 
 
+@pytest.mark.parametrize("converted", [_UINT8_CASE], indirect=True)
+def test_weights_of_uint8_have_zero_points_of_their_own(converted):
+    _, twin, model = converted
+    tensors = flatbuffer.read(model).main.tensors
+    forms = [form for form in convert.forms(model, twin) if form.role == "weights"]
+    zero_points = [tensors[form.index].quantization.per_tensor[1] for form in forms]
+    assert {tensors[form.index].dtype for form in forms} == {"uint8"}
+    # Symmetric ones would all be 8, the middle of 1 to 15.
+    assert len(set(zero_points)) > 1
+    assert all(1 <= zero_point <= 15 for zero_point in zero_points)
+
+
+@pytest.mark.parametrize("converted", [_UINT8_CASE], indirect=True)
 def test_saved_model_converts_to_the_same_bytes(converted, tmp_path):
     _, twin, model = converted
     twin.save(tmp_path / "twin.keras")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline import tensor_forms
+from pipeline import clamping, tensor_forms
 from pipeline.graph import Graph, Operator, Subgraph
 from tests.pipeline.interpreter.one_op import Operand, constant, integers
 
@@ -35,7 +35,7 @@ def test_fewer_bits_in_a_wider_type():
         _graph(constant(_CODES, 0.25)), {"fc": 3}, {"fc": 4}
     )
     assert (weights.role, weights.layer, weights.num_bits) == ("weights", "fc", 3)
-    assert weights.form == "codes -3 to 2 of int8"
+    assert weights.form == "codes -3 to 3 of int8"
     assert activation.form == "codes 112 to 127 of int8"
     # It keeps its input's codes, and no layer of its own says otherwise.
     assert (kept.layer, kept.form) == ("flat", "codes 112 to 127 of int8")
@@ -51,3 +51,10 @@ def test_packed():
     packed = Operand(_CODES.shape, 0.25, 0, "int4", _CODES)
     weights, *_ = tensor_forms.describe(_graph(packed), {"fc": 2}, {})
     assert (weights.form, weights.num_bits) == ("INT4, packed", 2)
+
+
+def test_what_a_maximum_ends_has_all_codes_before():
+    unclamped = clamping.clamp(_graph(constant(_CODES, 0.25)), {"fc": 4})
+    _, computed, ended, _ = tensor_forms.describe(unclamped, {"fc": 8}, {"fc": 4})
+    assert (computed.op, computed.form) == ("FULLY_CONNECTED", "int8")
+    assert (ended.op, ended.form) == ("MAXIMUM", "codes 112 to 127 of int8")

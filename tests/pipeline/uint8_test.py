@@ -79,3 +79,9 @@ def test_int8_without_a_scale_is_refused():
 def test_ops_without_uint8_kernels_are_refused_by_name():
     with pytest.raises(UnsupportedOpError, match="BATCH_MATMUL 'net/fc/MatMul'"):
         uint8.from_int8(_graph("BATCH_MATMUL"))
+
+
+def test_constants_without_dimensions_move_too():
+    scalar = constant(np.array(-7, np.int8), 0.25)
+    moved = uint8.from_int8(_graph("MUL", weights=scalar)).main.tensors[1]
+    assert (moved.dtype, moved.shape, moved.data.shape, int(moved.data)) == ("uint8", (), (), 121)

@@ -4,8 +4,8 @@
   multiplier = input_scale / output_scale
 
 Constraints (tests are named after these labels):
-  C1  the types are a pair that TFLite has: int8 to int8, uint8, int16; uint8 to int8, int16;
-      int16 to int8, int16, int32; int32 to int8, int16.
+  C1  the types are a pair that TFLite has: int8 to int8, uint8, int16; uint8 to int8, uint8,
+      int16; int16 to int8, int16, int32; int32 to int8, int16.
   C2  input and output have the same shape.
 
 Source: Requantize, tensorflow/lite/kernels/internal/reference/requantize.h; Prepare in
@@ -21,7 +21,7 @@ __all__ = ["evaluate", "prepare"]
 
 _TYPES = (
     *(("int8", "int8"), ("int8", "uint8"), ("int8", "int16")),
-    *(("uint8", "int8"), ("uint8", "int16")),
+    *(("uint8", "int8"), ("uint8", "uint8"), ("uint8", "int16")),
     *(("int16", "int8"), ("int16", "int16"), ("int16", "int32")),
     *(("int32", "int8"), ("int32", "int16")),
 )

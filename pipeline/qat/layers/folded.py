@@ -233,7 +233,7 @@ class FoldedLayer(QuantizedLayer):
         if not spec.symmetric:
             low, high, scale = asymmetric_weights.grid(weights, bias, input_scale, spec.num_bits)
             if exported:
-                return container.asymmetric_weights(weights, low, scale), scale
+                return container.asymmetric_weights(weights, low, high, scale), scale
             rounded = asymmetric_weights.fake_quant(weights, low, high, spec.num_bits)
         else:
             maximum = self.weight_range.maximum(weights, bias, input_scale)

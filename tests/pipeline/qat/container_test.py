@@ -42,12 +42,14 @@ def test_int16_is_shown_in_steps_of_256():
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.4])
 @pytest.mark.parametrize("num_bits", range(2, 9))
-def test_symmetric_weights_are_the_same(num_bits):
+def test_symmetric_weights_are_the_same(num_bits, share):
+    """Those beyond a learned range, which covers a share of the weights, among them."""
     weights = tf.random.stateless_normal((3, 3, 4, 5), (1, 2))
     levels = 2 ** (num_bits - 1) - 1
     for per_channel in (True, False):
-        maximum = fake_quant.weight_maximum(
+        maximum = share * fake_quant.weight_maximum(
             weights, tf.zeros(5), None, per_channel=per_channel, levels=levels
         )
         expected = fake_quant.fake_quant_weights(weights, maximum, num_bits)
@@ -61,5 +63,11 @@ def test_asymmetric_weights_are_the_same(num_bits):
     low, high, scale = asymmetric_weights.grid(weights, tf.zeros(5), None, num_bits)
     expected = asymmetric_weights.fake_quant(weights, low, high, num_bits)
     np.testing.assert_allclose(
-        container.asymmetric_weights(weights, low, scale), expected, atol=1e-5
+        container.asymmetric_weights(weights, low, high, scale), expected, atol=1e-5
     )
+
+
+def test_asymmetric_weights_end_at_their_last_code():
+    weights = tf.constant([-1.0, 0.2, 3.0])
+    ends = tf.constant(-0.5), tf.constant(1.0), tf.constant(0.5)
+    np.testing.assert_allclose(container.asymmetric_weights(weights, *ends), [-0.5, 0.0, 1.0])

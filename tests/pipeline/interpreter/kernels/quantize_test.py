@@ -13,7 +13,7 @@ _ALL = ("reference", "tflm", "ruy", "xnnpack")
 ENGINES = {"int8": _ALL, "uint8": ("reference", "ruy", "xnnpack"), "int16": _ALL, "int32": _ALL}
 _TARGETS = {
     "int8": ["int8", "uint8", "int16"],
-    "uint8": ["int8", "int16"],
+    "uint8": ["int8", "uint8", "int16"],
     "int16": ["int8", "int16", "int32"],
     "int32": ["int8", "int16"],
 }
@@ -45,7 +45,7 @@ def test_int8_to_uint8_moves_codes_by_128() -> None:
 
 
 def test_c1_types() -> None:
-    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8"), Operand((4,), 1, 0, "uint8")))
+    conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "uint8"), Operand((4,), 1, 0, "int32")))
     conformance.refuses("C1", _model(Operand((4,), 0.5, 0, "int16"), Operand((4,), 1, 0, "uint8")))
 
 
