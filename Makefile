@@ -3,10 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.installed-fuzz
+PEERS_STAMP := $(VENV)/.installed-peers
 FUZZ_SECONDS ?= 3600
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-engines bench-ill-conditioned bench-interpreter bench-step-time
+.PHONY: bench-accuracy bench-engines bench-ill-conditioned bench-interpreter bench-qat bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -21,6 +22,11 @@ $(STAMP): requirements.txt
 $(FUZZ_STAMP): requirements-fuzz.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  --only-binary :all: --requirement requirements-fuzz.txt
+	@touch $@
+
+$(PEERS_STAMP): requirements-peers.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: --requirement requirements-peers.txt
 	@touch $@
 
 out/corpus/.collected: $(STAMP)
@@ -53,7 +59,7 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff check --fix .
 
 lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
-	for name in requirements requirements-fuzz; do \
+	for name in requirements requirements-fuzz requirements-peers; do \
 	  uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
 	    || exit; \
@@ -70,6 +76,9 @@ bench-engines: $(STAMP) ## Every tensor of every shared model against every runt
 
 bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT here against tfmot's.
 	$(BIN)/python -m tools.bench_ill_conditioned
+
+bench-qat: $(PEERS_STAMP) ## QAT here against tfmot, tf.lite and litert-quantizer, three seeds (hours).
+	$(BIN)/python -m tools.bench_qat
 
 bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
 	$(BIN)/python -m tools.bench_step_time

@@ -16,7 +16,6 @@ served.
 
 import concurrent.futures
 import dataclasses
-import itertools
 import math
 import os
 import pathlib
@@ -30,7 +29,7 @@ from rich.table import Table
 
 from pipeline import report
 from tools import cell_log, cli
-from tools.cell_log import Cell
+from tools.cell_log import Cell, Settings
 from tools.qat_tasks import COLUMNS, METHODS, OURS, PEERS, TASKS, float_column, is_installed
 from tools.stages import Stages, in_folder
 
@@ -98,13 +97,13 @@ def main() -> int:
         for task in _TASK.value:
             _measure(folder, task, _ONLY_SEED.value)
         return 0
-    jobs = list(itertools.product(range(_SEEDS.value), _TASK.value))
+    jobs = [(task, seed) for seed in range(_SEEDS.value) for task in _TASK.value]
     with (
         in_folder(folder) as stages,
         concurrent.futures.ThreadPoolExecutor(_NUM_JOBS.value) as pool,
     ):
         list(pool.map(lambda job: _job(stages, folder, *job), jobs))
-    wanted = {cell.key for seed, task in jobs for cell in _cells(task, seed)}
+    wanted = {cell.key for task, seed in jobs for cell in _cells(task, seed)}
     found = {cell.key: cell for cell in _done(folder)}
     cells = [cell for key, cell in found.items() if key in wanted]
     report.write(folder / "bench_qat.json", "bench_qat", {"cells": cells})
@@ -121,12 +120,12 @@ def main() -> int:
 
 def _cells(task: str, seed: int) -> list[Cell]:
     """Returns the cells that are asked for, without figures."""
-    settings = {
-        "float_epochs": _FLOAT_EPOCHS.value or TASKS[task].float_epochs,
-        "qat_steps": _QAT_STEPS.value or TASKS[task].qat_steps,
-        "learning_rate": _LEARNING_RATE.value,
-        "num_test": _NUM_TEST.value,
-    }
+    settings = Settings(
+        float_epochs=_float_epochs(task),
+        qat_steps=_QAT_STEPS.value or TASKS[task].qat_steps,
+        learning_rate=_LEARNING_RATE.value,
+        num_test=_NUM_TEST.value,
+    )
     places = [
         (method, float_column(column) if method == "float" else column)
         for column in COLUMNS
@@ -134,6 +133,10 @@ def _cells(task: str, seed: int) -> list[Cell]:
         for method in ("float", *_METHOD.value)
     ]
     return [Cell(task, seed, *place, settings) for place in dict.fromkeys(places)]
+
+
+def _float_epochs(task: str) -> int:
+    return _FLOAT_EPOCHS.value or TASKS[task].float_epochs
 
 
 def _done(folder: pathlib.Path) -> list[Cell]:
@@ -151,7 +154,7 @@ def _missing(folder: pathlib.Path, task: str, seed: int) -> list[Cell]:
     ]
 
 
-def _job(stages: Stages, folder: pathlib.Path, seed: int, task: str) -> None:
+def _job(stages: Stages, folder: pathlib.Path, task: str, seed: int) -> None:
     """Measures one task and seed in a process of its own, unless that is done."""
     if not _missing(folder, task, seed):
         return
@@ -162,8 +165,7 @@ def _job(stages: Stages, folder: pathlib.Path, seed: int, task: str) -> None:
 
 
 def _job_folder(folder: pathlib.Path, task: str, seed: int) -> pathlib.Path:
-    epochs = _FLOAT_EPOCHS.value or TASKS[task].float_epochs
-    return folder / f"{task}_{epochs}_epochs_seed_{seed}"
+    return folder / f"{task}_{_float_epochs(task)}_epochs_seed_{seed}"
 
 
 def _measure(folder: pathlib.Path, task: str, seed: int) -> None:
@@ -236,7 +238,8 @@ def _columns() -> list[str]:
 
 def _print_table(title: str, text: Callable[[str, str], str]) -> None:
     titles = (COLUMNS[column].title for column in _columns())
-    table = Table("", *titles, title=title, title_justify="left", box=rich.box.SIMPLE_HEAD)
+    print(title)
+    table = Table("", *titles, box=rich.box.SIMPLE_HEAD)
     for method in METHODS:
         if method == "float" or method in _METHOD.value:
             table.add_row(METHODS[method], *(text(method, column) for column in _columns()))

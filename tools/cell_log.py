@@ -8,7 +8,24 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What figures follow from besides task, seed, method and column.
+
+    Attributes:
+      float_epochs: Of the float training.
+      qat_steps: Optimizer steps of what trains.
+      learning_rate: Its peak in these steps.
+      num_test: Test pictures, or all where there are fewer.
+    """
+
+    float_epochs: int
+    qat_steps: int
+    learning_rate: float
+    num_test: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +34,7 @@ class Cell:
 
     Attributes:
       task, seed, method, column: Names in qat_tasks.py; what the model is.
-      settings: Everything else that the figures follow from.
+      settings: How it was made.
       share: Of the test pictures that the .tflite model classifies right; None where there is none.
       failure: Why there is none: the first line of the error.
       is_certified: Whether it is integer-only, and its arithmetic sound.
@@ -32,7 +49,7 @@ class Cell:
     seed: int
     method: str
     column: str
-    settings: Mapping[str, float]
+    settings: Settings
     share: float | None = None
     failure: str | None = None
     is_certified: bool | None = None
@@ -44,8 +61,7 @@ class Cell:
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two measurements the same cell."""
-        settings = tuple(sorted(self.settings.items()))
-        return self.task, self.seed, self.method, self.column, settings
+        return self.task, self.seed, self.method, self.column, self.settings
 
 
 def append(path: pathlib.Path, cell: Cell) -> None:
@@ -68,7 +84,9 @@ def read(path: pathlib.Path) -> list[Cell]:
     cells = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            cells.append(Cell(**json.loads(line)))
+            fields: dict[str, Any] = json.loads(line)
         except ValueError:
             continue
+        settings = Settings(**fields.pop("settings"))
+        cells.append(Cell(settings=settings, **fields))
     return cells

@@ -38,10 +38,10 @@ def run(
     train.make_repeatable(num_threads=1)
     with in_folder(folder) as stages:
         run_dir = qat_pictures.train_float(
-            TASKS[first.task], stages, folder, shared, first.seed, first.settings["float_epochs"]
+            TASKS[first.task], stages, folder, shared, first.seed, first.settings.float_epochs
         )
-    pictures = qat_pictures.load(run_dir, first.settings["num_test"])
-    setup = Setup(pictures, first.settings["qat_steps"], first.settings["learning_rate"])
+    pictures = qat_pictures.load(run_dir, first.settings.num_test)
+    setup = Setup(pictures, first.settings.qat_steps, first.settings.learning_rate)
     for cell in cells:
         cell_log.append(log, _measured(cell, setup))
 

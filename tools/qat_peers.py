@@ -25,7 +25,7 @@ def tfmot_model(model: tf_keras.Model, scheme: QuantScheme) -> tf_keras.Model:
 
     Its default scheme is 8 bits per channel; all else is tfmot's experimental n-bit scheme.
     """
-    keras = tfmot.quantization.keras
+    keras: Any = tfmot.quantization.keras
     per_channel = scheme.weight_granularity == "per_channel"
     if per_channel and scheme.weight_bits == scheme.activation_bits == _EIGHT_BITS:
         return keras.quantize_model(model)
@@ -103,6 +103,6 @@ def litert_quantized(model: tf_keras.Model, scheme: QuantScheme, pictures: np.nd
     # Not convert_float(): that has a batch of 1, and calibration is by one batch of all.
     content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
     tool = modules["quantizer"].Quantizer(content, recipe.get_quantization_recipe())
-    (name,) = model.input_names
+    (name,) = model.input_names or []
     ranges = tool.calibrate({"serving_default": [{name: pictures}]}, num_threads=1)
     return bytes(tool.quantize(ranges, enable_progress_report=False).quantized_model)
