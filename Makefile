@@ -3,13 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.installed-fuzz
+PEERS_STAMP := $(VENV)/.installed-peers
 FUZZ_SECONDS ?= 3600
 ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
   --data_dir=$${INTONLY_SHARED:-../shared}/data/cifar10.zip
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-ablate bench-accuracy bench-arm64 bench-engines bench-ill-conditioned
-.PHONY: bench-interpreter bench-kills bench-step-time bench-strategy
+.PHONY: bench-interpreter bench-kills bench-qat bench-step-time bench-strategy
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -24,6 +25,11 @@ $(STAMP): requirements.txt
 $(FUZZ_STAMP): requirements-fuzz.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  --only-binary :all: --requirement requirements-fuzz.txt
+	@touch $@
+
+$(PEERS_STAMP): requirements-peers.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: --requirement requirements-peers.txt
 	@touch $@
 
 out/corpus/.collected: $(STAMP)
@@ -57,7 +63,7 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff check --fix .
 
 lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
-	for name in requirements requirements-fuzz; do \
+	for name in requirements requirements-fuzz requirements-peers; do \
 	  uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
 	    || exit; \
@@ -85,6 +91,9 @@ bench-engines: $(STAMP) ## Every tensor of every shared model against every runt
 
 bench-ill-conditioned: bench-accuracy ## Channels that differ a hundredfold: QAT here against tfmot's.
 	$(BIN)/python -m tools.bench_ill_conditioned
+
+bench-qat: $(PEERS_STAMP) ## QAT here against tfmot, tf.lite and litert-quantizer, three seeds (hours).
+	$(BIN)/python -m tools.bench_qat
 
 bench-step-time: $(STAMP) ## Training step under QAT against float, one thread.
 	$(BIN)/python -m tools.bench_step_time

@@ -25,6 +25,7 @@ from pipeline.qat import annotation
 from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
 from tools import cli, held_out
+from tools.channel_spread import spread_channel_scales
 
 _RUN_DIR = flags.DEFINE_string(
     "run_dir", "out/bench_accuracy/mobilenet_v1_0/float", "A run with a trained float model."
@@ -107,24 +108,6 @@ def main() -> None:
             inputs=[run_dir.float_model],
             seed=_SEED.value,
         )
-
-
-def spread_channel_scales(model: tf_keras.Model, spread: float, seed: int) -> None:
-    """Multiplies half of the channels by `spread`; their batch normalization takes it back."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if not isinstance(layer, tf_keras.layers.BatchNormalization):
-            continue
-        convolution: Any = layer.inbound_nodes[0].inbound_layers
-        kernel = convolution.weights[0]
-        gamma, beta, mean, variance = layer.get_weights()
-        factors = np.where(rng.random(len(gamma)) < 0.5, spread, 1.0)
-        depthwise = isinstance(convolution, tf_keras.layers.DepthwiseConv2D)
-        shape = kernel.shape[2:] if depthwise else (-1,)
-        kernel.assign(kernel.numpy() * factors.reshape(shape))
-        # Such that the square root of variance + epsilon grows by the factor.
-        rescaled = factors**2 * (variance + layer.epsilon) - layer.epsilon
-        layer.set_weights([gamma, beta, mean * factors, rescaled])
 
 
 def _load(run_dir: RunDir) -> tf_keras.Model:

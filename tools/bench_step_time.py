@@ -1,16 +1,18 @@
 """Times a training step under QAT against the float step, in the same run.
 
   python -m tools.bench_step_time [--rounds=15] [--batch_size=128]
+  python -m tools.bench_step_time --learner=lsq --learner=pact ...
 
 One thread, interleaved: each round runs float, QAT with batch statistics, QAT frozen and (where it
-applies) tfmot once each; the ratios are medians over rounds of ratios within a round.
+applies) tfmot once each; the ratios are medians over rounds of ratios within a round. With
+--learner, each round times QAT with batch statistics under each of these learners too.
 """
 
 import dataclasses
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import rich.box
@@ -35,8 +37,22 @@ _NETS = flags.DEFINE_multi_enum(
     ["resnet_cifar", "mobilenet_v1", "mobilenet_v2"],
     "Networks to time; all by default.",
 )
+# Range learner, weight learner, share of weights rounded.
+_LEARNERS: dict[str, tuple[str, str, float]] = {
+    "ema": ("ema", "max", 1.0),
+    "percentile": ("percentile", "max", 1.0),
+    "pact": ("pact", "max", 1.0),
+    "lsq": ("lsq", "lsq", 1.0),
+    "lsq_plus": ("lsq_plus", "lsq", 1.0),
+    "quant_noise": ("ema", "max", 0.5),
+}
+
+_LEARNER = flags.DEFINE_multi_enum(
+    "learner", [], list(_LEARNERS), "Learners to time; none by default."
+)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
+_SCHEME = SCHEMES["int8_per_channel"]
 _INPUT = QuantParams((1 / 128,), (0,))
 
 
@@ -56,7 +72,11 @@ _BATCH_DIVISORS = {"mobilenet_v2": 4}
 
 @dataclasses.dataclass(frozen=True)
 class StepTimes:
-    """Median step of one network in ms, and medians of the ratios to the float step."""
+    """Median step of one network in ms, and medians of the ratios to the float step.
+
+    Attributes:
+      learners: By name; all with batch statistics.
+    """
 
     net: str
     batch_size: int
@@ -64,6 +84,7 @@ class StepTimes:
     batch_statistics: float
     frozen: float
     tfmot: float
+    learners: Mapping[str, float]
 
 
 def main() -> None:
@@ -72,6 +93,8 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     results = [_time_net(net) for net in _NETS.value or _BUILDERS]
     _print(results)
+    if _LEARNER.value:
+        _print_learners(results)
     if _REPORT.value:
         report.write(_REPORT.value, "bench_step_time", {"nets": results})
 
@@ -86,8 +109,11 @@ def _time_net(net: str) -> StepTimes:
     }
     shape = variants["float"].input_shape[1:]
     images = tf.random.stateless_uniform((batch_size, *shape), seed=(0, 1), minval=-1.0)
+    learners = {name: _learning(net, name, images) for name in _LEARNER.value}
     labels = tf.random.stateless_uniform((batch_size,), (0, 2), 0, 10, tf.int32)
-    steps = {name: _train_step(model, images, labels) for name, model in variants.items()}
+    steps = {
+        name: _train_step(model, images, labels) for name, model in {**variants, **learners}.items()
+    }
     for step in steps.values():
         step()
     rounds = []
@@ -100,13 +126,29 @@ def _time_net(net: str) -> StepTimes:
         if name != "float"
     }
     float_ms = 1e3 * statistics.median(timed["float"] for timed in rounds) / _STEPS.value
-    return StepTimes(net, batch_size, float_ms, **ratios)
+    return StepTimes(
+        net,
+        batch_size,
+        float_ms,
+        **{name: ratios[name] for name in variants if name != "float"},
+        learners={name: ratios[name] for name in learners},
+    )
 
 
 def _quantized(net: str, phase: qat.Phase) -> tf_keras.Model:
     annotated = qat.annotate_model(_BUILDERS[net]())
-    model = qat.apply(annotated, SCHEMES["int8_per_channel"], _INPUT)
+    model = qat.apply(annotated, _SCHEME, _INPUT)
     qat.set_phase(model, phase)
+    return model
+
+
+def _learning(net: str, learner: str, images: tf.Tensor) -> tf_keras.Model:
+    """Returns a model calibrated on `images`, which those that follow the loss start from."""
+    range_learner, weight_learner, noise = _LEARNERS[learner]
+    spec = qat.LayerSpec(_SCHEME, range_learner, weight_learner, noise)
+    model = qat.apply(qat.annotate_model(_BUILDERS[net]()), lambda _: spec, _INPUT)
+    qat.calibrate(model, [images])
+    qat.set_phase(model, qat.Phase())
     return model
 
 
@@ -150,6 +192,18 @@ def _print(results: list[StepTimes]) -> None:
             f"{row.frozen:.3f}",
             f"{row.tfmot:.3f}",
         )
+    cli.console().print(table)
+
+
+def _print_learners(results: list[StepTimes]) -> None:
+    table = Table(
+        *("learner", *(row.net for row in results)),
+        title="QAT with batch statistics by learner: ratio to float (medians)",
+        title_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+    )
+    for name in _LEARNER.value:
+        table.add_row(name, *(f"{row.learners[name]:.3f}" for row in results))
     cli.console().print(table)
 
 
