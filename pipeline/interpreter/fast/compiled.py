@@ -36,7 +36,8 @@ _C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)
 # Numbers in compiled functions' names. numba counts from 1 in every process; but what several
 # processes compiled and kept comes together in one, where the linker takes functions of one name,
 # such as closures of one factory, for the same.
-FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(6), "big"))
+_FIRST = int.from_bytes(os.urandom(6), "big")
+FunctionIdentity._unique_ids = itertools.count(_FIRST)  # pyright: ignore[reportPrivateUsage]
 
 # Compiles what kernels call, as part of each kernel.
 compiled = numba.njit(error_model="numpy")
