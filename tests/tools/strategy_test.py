@@ -61,7 +61,7 @@ def test_two_processes_train_and_the_chief_alone_keeps_it(tmp_path, run_tool):
     assert "worker 1: done; the chief keeps" in ended[1].stdout
     assert not (tmp_path / "worker").exists()
     lines = [list(csv.DictReader((path / "history.csv").open())) for path in (one, two)]
-    assert float(lines[1][0]["loss"]) == pytest.approx(float(lines[0][0]["loss"]), rel=1e-5)
+    assert float(lines[1][0]["loss"]) == pytest.approx(float(lines[0][0]["loss"]), rel=1e-4)
     results = json.loads((two / "train.json").read_text())["results"]
     assert (results["num_replicas"], results["num_workers"]) == (2, 2)
     weights = [checkpoint.load(checkpoint.latest(path / "checkpoints"))[1] for path in (one, two)]
