@@ -62,8 +62,11 @@ def grid(float_model, run_tool, tmp_path_factory):
     first, second = (folder / "net_0" / cell for cell in ("w4a8", "w4a4"))
     command = [sys.executable, "-m", "tools.ablate", *given]
     with subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE) as process:
-        _wait_for(second, process)
-        process.send_signal(signal.SIGKILL)
+        try:
+            _wait_for(second, process)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
     done_at = {file: file.stat().st_mtime_ns for file in first.iterdir() if file.is_file()}
     done = run_tool("ablate", *given, timeout_s=1500)
     assert done.returncode == 0, done.stdout + done.stderr
