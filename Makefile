@@ -6,7 +6,7 @@ FUZZ_STAMP := $(VENV)/.installed-fuzz
 FUZZ_SECONDS ?= 3600
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-accuracy bench-engines bench-ill-conditioned bench-interpreter bench-step-time
+.PHONY: bench-accuracy bench-applications bench-engines bench-ill-conditioned bench-interpreter bench-step-time
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -61,6 +61,9 @@ lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy
+
+bench-applications: $(STAMP) ## The networks of tf_keras.applications: converted, certified, exact, faithful? (hours)
+	$(BIN)/python -m tools.bench_applications
 
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter
