@@ -9,8 +9,9 @@ ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
   --data_dir=$${INTONLY_SHARED:-../shared}/data/cifar10.zip
 
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
-.PHONY: bench-ablate bench-accuracy bench-arm64 bench-engines bench-ill-conditioned
-.PHONY: bench-interpreter bench-kills bench-qat bench-step-time bench-strategy
+.PHONY: bench-ablate bench-accuracy bench-applications bench-arm64 bench-engines
+.PHONY: bench-ill-conditioned bench-interpreter bench-kills bench-qat bench-step-time
+.PHONY: bench-strategy
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -75,6 +76,9 @@ bench-ablate: $(STAMP) ## What bits cost on CIFAR-10, as the paper's tables 4.7 
 
 bench-accuracy: $(STAMP) ## Accuracy on CIFAR-10, two networks, two schemes, three seeds (about an hour).
 	$(BIN)/python -m tools.bench_accuracy
+
+bench-applications: $(STAMP) ## The networks of tf_keras.applications: converted, certified, exact, faithful? (hours)
+	$(BIN)/python -m tools.bench_applications
 
 bench-arm64: $(STAMP) ## Predictions for a phone against the arm64 library under QEMU (over an hour).
 	@command -v qemu-aarch64-static >/dev/null || \

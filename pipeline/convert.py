@@ -53,10 +53,12 @@ def convert(model: tf_keras.Model, inference_io: IoType | None = None) -> bytes:
       NotIntegerOnlyError: An op stayed in float; names op, tensor and Keras layer.
     """
     edge_type = tf.dtypes.as_dtype(_edge_type(model, inference_io))
-    converter = tf.lite.TFLiteConverter.from_keras_model(_export_twin(model))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = edge_type
-    graph = _without_metadata(flatbuffer.read(_run(converter, model.name)))
+    graph = _converted(
+        _export_twin(model),
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        inference_input_type=edge_type,
+        inference_output_type=edge_type,
+    )
     graph = _stored(_in_order(graph, model), model)
     refuse_float(certificate.certify(graph), model.name)
     return flatbuffer.write(graph)
@@ -142,8 +144,7 @@ def convert_float(model: tf_keras.Model) -> bytes:
     """
     twin = tf_keras.models.clone_model(model, _inputs(model))
     twin.set_weights(model.get_weights())
-    converter = tf.lite.TFLiteConverter.from_keras_model(twin)
-    return flatbuffer.write(_without_metadata(flatbuffer.read(_run(converter, model.name))))
+    return flatbuffer.write(_converted(twin))
 
 
 def refuse_float(certified: Certificate, name: str) -> None:
@@ -169,17 +170,47 @@ def _inputs(model: tf_keras.Model) -> list[Any]:
     ]
 
 
-def _run(converter: tf.lite.TFLiteConverter, name: str) -> bytes:
+def _converted(model: tf_keras.Model, **options: Any) -> Graph:
+    """Returns what TensorFlow's converter makes of a model of batch size 1.
+
+    Args:
+      model: Its name and its inputs' names are those of the graph.
+      **options: Attributes of the converter.
+    """
     output = io.StringIO()
     try:
-        with _quiet(output):
-            return converter.convert()
+        with _quiet(output), tempfile.TemporaryDirectory() as directory:
+            _save(model, directory)
+            converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+            for option, value in options.items():
+                setattr(converter, option, value)
+            content = converter.convert()
     except Exception as error:
         # The converter raises bare Exceptions; what it prints on the way is what explains.
         reason = re.sub(r"\s+", " ", str(error))[:500]
         raise ModelError(
-            f"model {name!r}: TensorFlow's converter failed: {reason}\n{output.getvalue()[-2000:]}"
+            f"model {model.name!r}: TensorFlow's converter failed: {reason}\n"
+            f"{output.getvalue()[-2000:]}"
         ) from error
+    return _without_metadata(flatbuffer.read(content))
+
+
+def _save(model: tf_keras.Model, directory: str) -> None:
+    """Saves the model's one function; Keras would trace every layer by itself, at more cost."""
+    inputs: list[Any] = model.inputs or []
+    output_names: list[str] = model.output_names or []
+
+    def serve(tensors: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        outputs = model(tensors if len(tensors) > 1 else tensors[0], training=False)
+        return dict(zip(output_names, tf.nest.flatten(outputs), strict=True))
+
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name.split(":")[0]) for tensor in inputs
+    ]
+    function = tf.function(serve, autograph=False).get_concrete_function(specs)
+    module = tf.Module()
+    module.held = list(model.variables)
+    tf.saved_model.save(module, directory, signatures=function)
 
 
 def _without_metadata(graph: Graph) -> Graph:

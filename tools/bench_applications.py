@@ -8,6 +8,7 @@ one that has its report is not run again. Exit code 1: a network was refused or 
 """
 
 import dataclasses
+import json
 import pathlib
 import subprocess
 import sys
@@ -47,7 +48,8 @@ _NETS: dict[str, QuantParams] = {
 }
 
 _NET = flags.DEFINE_multi_enum("net", None, list(_NETS), "Networks; default: all.")
-_SIZE = flags.DEFINE_integer("size", 96, "Height and width of the pictures.", 75)
+_SIZE = flags.DEFINE_integer("size", 96, "Height and width of the pictures.", 32)
+_ARGUMENTS = flags.DEFINE_string("arguments", "{}", "Others of the networks' functions, as JSON.")
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 4, "Pictures to compare on.", 1)
 _SCHEME = flags.DEFINE_enum("scheme", "int8_per_channel", list(SCHEMES), "Quantization scheme.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of weights and pictures.", 0)
@@ -122,6 +124,7 @@ def _row(net: str, output_dir: pathlib.Path) -> Row:
     if not path.exists():
         command = [sys.executable, "-m", "tools.bench_applications", "--here", f"--net={net}"]
         given = {"size": _SIZE, "num_inputs": _NUM_INPUTS, "scheme": _SCHEME, "seed": _SEED}
+        given["arguments"] = _ARGUMENTS
         options = [f"--{name}={flag.value}" for name, flag in given.items()]
         done = subprocess.run(
             [*command, *options, f"--output_dir={output_dir}"], stderr=subprocess.PIPE, text=True
@@ -179,7 +182,8 @@ def _build(net: str, pictures: tf.Tensor) -> tf_keras.Model:
     """Returns the network; its batch normalizations know the statistics of the pictures."""
     tf_keras.utils.set_random_seed(_SEED.value)
     build: Any = getattr(tf_keras.applications, net)
-    model = build(input_shape=(_SIZE.value, _SIZE.value, 3), weights=None)
+    arguments = json.loads(_ARGUMENTS.value)
+    model = build(input_shape=(_SIZE.value, _SIZE.value, 3), weights=None, **arguments)
     norms: list[Any] = [
         it for it in model.layers if isinstance(it, tf_keras.layers.BatchNormalization)
     ]

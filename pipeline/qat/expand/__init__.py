@@ -16,6 +16,7 @@ from pipeline.qat.expand import (
     hard_swish,
     one_dimensional,
     op_layers,
+    pooling,
     settings,
 )
 from pipeline.qat.expand.steps import Made
@@ -49,6 +50,7 @@ _EXPANSIONS: dict[type, Callable[[Call, Made], list[Call] | None]] = {
     _keras.DepthwiseConv2D: activation_functions.behind,
     _keras.Conv2DTranspose: activation_functions.behind,
     _keras.SeparableConv2D: convolutions.separable,
+    _keras.GlobalAveragePooling2D: pooling.global_average,
     _keras.Conv1D: one_dimensional.convolution,
     _keras.DepthwiseConv1D: one_dimensional.convolution,
     _keras.SeparableConv1D: one_dimensional.convolution,

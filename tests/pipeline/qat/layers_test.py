@@ -109,6 +109,7 @@ def _resizes(x):
         _keras.UpSampling2D((2, 3), interpolation="bilinear", name="bilinear")(x),
         _keras.Resizing(5, 7, name="resizing")(x),
         _keras.GlobalMaxPooling2D(name="global_max")(_keras.Cropping2D(1, name="crop")(x)),
+        _keras.GlobalAveragePooling2D(name="mean_of_one")(_keras.MaxPooling2D(8, name="max")(x)),
         _keras.SpatialDropout2D(0.1, name="dropout")(_keras.ZeroPadding2D(1, name="pad")(x)),
     )
 
@@ -158,7 +159,7 @@ def _constants(x):
             _resizes,
             [(8, 8, 4)],
             {"CONV_2D": 1, "RESIZE_NEAREST_NEIGHBOR": 1, "RESIZE_BILINEAR": 2}
-            | {"STRIDED_SLICE": 1, "REDUCE_MAX": 1, "PAD": 1},
+            | {"STRIDED_SLICE": 1, "REDUCE_MAX": 1, "PAD": 1, "MAX_POOL_2D": 1},
         ),
         (_constants, [(8, 8, 4)], {"DEPTHWISE_CONV_2D": 3, "CONV_2D": 2, "MUL": 1}),
     ],
