@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import convert, qat
+from pipeline import convert, qat, strategy
 from pipeline.distillation import Distillation, Loss, cross_entropy
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
@@ -112,7 +112,7 @@ class Setup:
                 eval_batches=lambda: pictures.test_batches(_NUM_WATCHED),
                 **plan,
             )
-            trainer = PhaseTrainer(phase, model, run_dir)
+            trainer = PhaseTrainer(phase, model, run_dir, strategy.single())
             trainer.run()
         return trainer.progress.epochs[-1].eval_accuracy
 

@@ -205,7 +205,8 @@ def _prepare(
     spec = begun.input_spec if begun else _input_spec(config, own)
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
     float_model = own.model if own else _ours(config, spec, 2)
-    if float_model is not None and (own or config.recipe is not None):
+    is_own = own is not None and config.qat_epochs > 0
+    if float_model is not None and (is_own or config.recipe is not None):
         _quantize(float_model, config, spec)  # What it cannot do is refused at once, too.
     dataset = data.load(
         config.dataset,

@@ -172,7 +172,7 @@ def test_a_recipe_is_followed_and_kept(with_recipe):
     path, rules = with_recipe
     assert json.loads((path / "run.json").read_text())["config"]["recipe"] == rules
     layers = {layer.name: layer for layer in quantized_layers(load(path / "qat.keras"))}
-    assert layers["logits"].weight_spec == WeightSpec(8, False, "lsq", 0.5)
+    assert layers["logits"].weight_spec == WeightSpec(8, False, learner="lsq", quant_noise=0.5)
     assert int(layers["logits"].quant_noise.step) == 5  # One per step of QAT.
     assert layers["logits"].output_spec.learner == "percentile"
     others = [layer for layer in layers.values() if hasattr(layer, "weight_spec")]
