@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.layer_figures import LayerFigures
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import fake_quant, from_keras, layer_sums
+from pipeline.qat import activation_names, fake_quant, layer_sums
 from pipeline.qat.control import quantized_layers
 from pipeline.qat.layers import FoldedLayer, QuantizedLayer
 from pipeline.qat.phase import Phase
@@ -72,7 +72,8 @@ def _activates_alike(layer: QuantizedLayer, counterpart: tf_keras.layers.Layer) 
     """Returns False of a Dense whose softmax has become a layer of its own, and the like."""
     if not isinstance(layer, FoldedLayer):
         return True
-    return (from_keras.activation_of(counterpart) or "linear") == layer.output_spec.activation
+    activation = activation_names.of_layer(counterpart) or activation_names.describe(counterpart)
+    return (activation or "linear") == layer.output_spec.activation
 
 
 def _measure_batch(
