@@ -17,7 +17,7 @@ class RangeFigures:
       learner: Who learned the range; None where it is the layer input's, or fixed.
       updated: Whether the learner has ever seen a batch; True without a learner.
       minimum, maximum, scale: The grid; real numbers.
-      zero_point: Code of 0.0, among int8 codes of which fewer bits take the upper end.
+      zero_point: Code of 0.0, as the flatbuffer has it.
       num_codes: Codes of the grid, 2**bits.
       num_used: Codes that occur.
       num_values: Values measured.

@@ -20,6 +20,7 @@ Kind = Literal[
 ]
 
 _MAX_UNUSED = 0.3  # Share of the codes.
+_MAX_BITS = 8  # Codes of 16 bits are symmetric, whatever the values are, and abundant.
 _MIN_VALUES_PER_CODE = 64  # With fewer, a code may be missing by chance.
 # Share of the values, of 8-bit codes: a range between the average extremes of batches of 100 values
 # leaves 1.2 % outside.
@@ -84,7 +85,11 @@ def _check_layer(layer: LayerFigures) -> Iterator[LayerWarning]:
 
 def _check_codes(layer: str, output: RangeFigures) -> Iterator[LayerWarning]:
     unused = 1.0 - output.used_share
-    if unused <= _MAX_UNUSED or output.num_values < _MIN_VALUES_PER_CODE * output.num_codes:
+    if (
+        output.bits > _MAX_BITS
+        or unused <= _MAX_UNUSED
+        or output.num_values < _MIN_VALUES_PER_CODE * output.num_codes
+    ):
         return
     other = "lsq" if output.learner in ("percentile", "lsq_plus") else "percentile"
     yield LayerWarning(

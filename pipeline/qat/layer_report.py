@@ -72,7 +72,8 @@ def _activates_alike(layer: QuantizedLayer, counterpart: tf_keras.layers.Layer) 
     """Returns False of a Dense whose softmax has become a layer of its own, and the like."""
     if not isinstance(layer, FoldedLayer):
         return True
-    return (activation_names.of_layer(counterpart) or "linear") == layer.output_spec.activation
+    activation = activation_names.of_layer(counterpart) or activation_names.describe(counterpart)
+    return (activation or "linear") == layer.output_spec.activation
 
 
 def _measure_batch(

@@ -18,13 +18,13 @@ from pipeline.layer_figures import (
 )
 from pipeline.legacy_keras import tf
 from pipeline.qat.layers import FoldedLayer, QuantizedLayer
+from pipeline.quant_params import QUANTIZED_LIMITS
 
 Sums = dict[str, Any]  # Name -> tensor.
 
 _LOWEST = ("lowest", "lowest_unrounded")
 _HIGHEST = ("highest", "highest_unrounded")
 _CONSTANT = ("grid", "weights", "weight_scale")
-_HIGHEST_CODE = 127
 _MIN_GAMMA = 1e-6  # Below, batch statistics do not reach the output.
 
 
@@ -123,7 +123,8 @@ def _range(layer: QuantizedLayer, values: Mapping[str, np.ndarray]) -> RangeFigu
         minimum=minimum,
         maximum=maximum,
         scale=scale,
-        zero_point=_HIGHEST_CODE - round(maximum / scale),
+        # Fewer bits than the type has use the upper end of its codes.
+        zero_point=QUANTIZED_LIMITS[layer.output_spec.storage][1] - round(maximum / scale),
         num_codes=len(values["counts"]),
         num_used=int(np.count_nonzero(values["counts"])),
         num_values=int(values["counts"].sum()),

@@ -172,7 +172,7 @@ def test_figures_are_those_of_the_integer_model(measured):
     seen = set()
     for op in graph.operators:
         tensor = graph.tensors[op.outputs[0]]
-        layer = figures.get(tensor_names.keras_layer(tensor.name))
+        layer = figures.get(tensor_names.keras_layer(tensor.name, figures))
         if layer is None or layer.output is None or op.op == "SOFTMAX":
             continue
         seen.add(layer.layer)
@@ -191,6 +191,38 @@ def test_figures_are_those_of_the_integer_model(measured):
             assert layer.weights.smallest_scale == pytest.approx(min(scales), rel=1e-6)
             assert layer.weights.largest_scale == pytest.approx(max(scales), rel=1e-6)
     assert seen >= {"conv", "depthwise", "project", "add", "concat", "mix", "classes"}
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        SCHEMES["uint8_asymmetric"],
+        SCHEMES["int16x8"],
+        SCHEMES["int8_per_channel"].with_bits(4, 4),
+    ],
+    ids=["uint8_asymmetric", "int16x8", "w4a4"],
+)
+def test_grids_and_weights_of_every_scheme_are_those_of_the_flatbuffer(scheme):
+    model = qat.apply(qat.annotate_model(_network()), scheme, _INPUT)
+    x = tf.constant(_pixels(32, seed=3))
+    qat.calibrate(model, [x])
+    figures = {it.layer: it for it in layer_report.measure(model, [x])}
+    graph = flatbuffer.read(convert.convert(model)).main
+    seen = set()
+    for op in graph.operators:
+        if op.op not in ("CONV_2D", "FULLY_CONNECTED"):
+            continue
+        output, weights = graph.tensors[op.outputs[0]], graph.tensors[op.inputs[1]]
+        layer = figures[tensor_names.keras_layer(output.name, figures)]
+        seen.add(layer.layer)
+        scale, zero_point = output.quantization.per_tensor
+        assert layer.output.scale == pytest.approx(scale, rel=1e-5)
+        assert layer.output.zero_point == zero_point
+        assert layer.output.bits == scheme.activation_bits
+        assert layer.weights.bits == scheme.weight_bits
+        channels = weights.data.reshape(weights.shape[0], -1)
+        assert layer.weights.codes_used == tuple(len(np.unique(it)) for it in channels)
+    assert seen == {"conv", "logits"}
 
 
 def test_what_has_no_range_of_its_own(measured):

@@ -196,6 +196,7 @@ def _figures(**output):
         ({"num_used": 179}, ["codes unused"]),
         ({"num_used": 100, "num_values": 64 * 256 - 1}, []),  # Too few values to tell.
         ({"num_used": 100, "learner": None}, []),  # Its input's range, or a fixed one.
+        ({"num_codes": 2**16, "num_used": 2**15, "num_values": 10**8}, []),
         ({"num_saturated": 20_000}, []),
         ({"num_saturated": 20_001}, ["saturation"]),
         ({"num_saturated": 50_000, "num_codes": 16, "num_used": 16}, []),
