@@ -76,17 +76,19 @@ def test_ill_conditioned(accuracy, run_tool, tmp_path):
     assert rows[0]["original"] == rows[0]["rewritten"]
 
 
+@pytest.mark.timeout(1000)
 def test_step_time(run_tool, tmp_path):
     report = tmp_path / "report.json"
     done = run_tool(
-        *("bench_step_time", "--rounds=3", "--steps=1", "--batch_size=2", "--net=mobilenet_v1"),
-        *("--learner=ema", "--learner=lsq_plus", "--learner=quant_noise", f"--report={report}"),
+        *("bench_step_time", "--rounds=3", "--steps=1", "--batch_size=2", "--net=resnet_cifar"),
+        *("--learner=lsq_plus", "--learner=quant_noise", f"--report={report}"),
+        timeout_s=900,
     )
     assert done.returncode == 0, done.stderr
     (net,) = json.loads(report.read_text())["results"]["nets"]
-    assert net["net"] == "mobilenet_v1"
+    assert net["net"] == "resnet_cifar"
     assert min(net["frozen"], net["batch_statistics"], net["tfmot"]) > 0
-    assert list(net["learners"]) == ["ema", "lsq_plus", "quant_noise"]
+    assert list(net["learners"]) == ["lsq_plus", "quant_noise"]
     assert min(net["learners"].values()) > 0
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["quant_noise", f"{net['learners']['quant_noise']:.3f}"] in rows
