@@ -6,17 +6,18 @@ CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED and TRANSPOSE_CONV compute, for outp
   output = output_zero_point + multiplier[c] * acc[c]      multiplier = s_in * s_weight[c] / s_out
 
 in the integers of Jacob et al. 2018, eq. 7. The largest partial sum follows exactly from the signs
-of the weights and the range of the input's codes, whatever the order of summation.
+of the weights and the range of the input's codes, whatever the order of summation. That range is
+the type's, or what a run on data saw of it (measured_ranges.py).
 """
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from pipeline.finding import Finding, Place, at_op
-from pipeline.graph import Tensor
+from pipeline.graph import Operator, Tensor
 from pipeline.quant_params import QUANTIZED_LIMITS, QuantParams
 
 
@@ -100,6 +101,12 @@ class RangeProof:
     warnings: tuple[Finding, ...] = ()
 
 
+def data_operand(op: Operator) -> tuple[int, ...]:
+    """Returns the index of the tensor that an op multiplies by its weights; () of other ops."""
+    signature = _SIGNATURES.get(op.op)
+    return () if signature is None else op.inputs[signature.input : signature.input + 1]
+
+
 def prove(place: Place) -> RangeProof:
     """Returns what the weights of `place` prove; nothing for ops without integer weights."""
     signature = _SIGNATURES.get(place.op.op)
@@ -109,6 +116,19 @@ def prove(place: Place) -> RangeProof:
     if isinstance(operands, RangeProof):
         return operands
     return operands.prove()
+
+
+def bound_within(place: Place, lowest: np.ndarray, highest: np.ndarray) -> AccumulatorBound | None:
+    """Returns the bound for inputs of a narrower range; None where prove() has none.
+
+    Args:
+      place: The op.
+      lowest: The input's codes by channel, its last axis: int64[channels].
+      highest: Likewise.
+    """
+    signature = _SIGNATURES.get(place.op.op)
+    operands = None if signature is None else _operands(place, signature)
+    return operands.bound_within(lowest, highest) if isinstance(operands, _Operands) else None
 
 
 def _operands(place: Place, signature: _Signature) -> "_Operands | RangeProof":
@@ -178,8 +198,13 @@ class _Operands:
     weights_params: QuantParams
     output_params: QuantParams
 
+    def bound_within(self, lowest: np.ndarray, highest: np.ndarray) -> AccumulatorBound | None:
+        """Returns the bound for codes of the input between two, given by channel."""
+        bounds = self._bounds(self._by_weight(lowest, np.min), self._by_weight(highest, np.max))
+        return None if bounds is None or not bounds.size else self._accumulator_bound(bounds)
+
     def prove(self) -> RangeProof:
-        bounds = self._bounds()
+        bounds = self._bounds(*QUANTIZED_LIMITS[self.values.dtype])
         defects = [*self._bias_codes()]
         warnings = [*self._narrow_range()]
         for finding, is_defect in (
@@ -224,10 +249,25 @@ class _Operands:
             limit=self._limit(),
         )
 
-    def _bounds(self) -> np.ndarray | None:
+    def _by_weight(
+        self, codes: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Returns what broadcasts to [channels, weights of one]: of each weight's input channel."""
+        channels = self.weights.shape[self.channel_axis]
+        if self.place.op.op == "DEPTHWISE_CONV_2D":
+            return np.repeat(codes, channels // max(codes.size, 1))[:, np.newaxis]
+        if self.weights.shape[-1] == codes.size:
+            return np.tile(codes, math.prod(self.weights.shape) // channels // codes.size)
+        return reduce(codes)  # Inputs that FULLY_CONNECTED flattens.
+
+    def _bounds(self, low: int | np.ndarray, high: int | np.ndarray) -> np.ndarray | None:
         """Returns int64[channels]: the largest |partial sum|, None when weights are computed.
 
         Runtimes start from the bias or add it last; the bound holds for either.
+
+        Args:
+          low: The input's codes, one for all weights or as _by_weight() has them.
+          high: Likewise.
         """
         if self.weights.data is None:
             return None
@@ -239,11 +279,12 @@ class _Operands:
         weight_zero_point = np.asarray(self.weights_params.zero_point, np.int32)
         centred = weights.astype(np.int32) - weight_zero_point[:, np.newaxis]
         zero_point = self.values_params.zero_point[0]
-        low, high = QUANTIZED_LIMITS[self.values.dtype]
-        positive = np.maximum(centred, 0).sum(axis=1, dtype=np.int64)
-        negative = np.minimum(centred, 0).sum(axis=1, dtype=np.int64)
-        largest = positive * (high - zero_point) + negative * (low - zero_point)
-        smallest = positive * (low - zero_point) + negative * (high - zero_point)
+        # Padding, and what a partial sum leaves out, counts as the zero point.
+        least = np.minimum(low - np.int64(zero_point), 0)
+        most = np.maximum(high - np.int64(zero_point), 0)
+        positive, negative = np.maximum(centred, 0), np.minimum(centred, 0)
+        largest = (positive * most + negative * least).sum(axis=1, dtype=np.int64)
+        smallest = (positive * least + negative * most).sum(axis=1, dtype=np.int64)
         # An int64 bias near the end of its type must not wrap here; clipped, it is far too large.
         bias = np.clip(bias.astype(np.int64), -(2**62), 2**62)
         return np.maximum(largest + np.maximum(bias, 0), -(smallest + np.minimum(bias, 0)))

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from pipeline import data
+from pipeline import data, evaluate
 from pipeline.data import Dataset, InputSpec
 from pipeline.graph import Tensor
 from pipeline.run_dir import RunDir
@@ -51,6 +51,32 @@ def of_model(tensor: Tensor, name: str, data_dir: str | None) -> tuple[InputSpec
         data.default_spec(name), height=height, width=width, channels=channels
     )
     return spec, data.load(name, spec, data_dir=data_dir)
+
+
+def codes(
+    model: bytes, run_dir: RunDir | None, name: str | None, data_dir: str | None, count: int
+) -> np.ndarray:
+    """Returns the first held-out pictures as inputs of a model, [N, 1, height, width, channels].
+
+    Args:
+      model: The flatbuffer.
+      run_dir: The run that it came from, if that says which pictures and how they become inputs.
+      name: The data set; None for the run's.
+      data_dir: Where the data lies; None for where it was.
+      count: How many, or all if there are fewer.
+
+    Raises:
+      DataError: The data is missing or corrupt.
+      ModelError: The model takes no pictures.
+    """
+    tensor = evaluate.input_tensor(model)
+    if run_dir is not None:
+        spec, dataset = of_run(run_dir, name, data_dir)
+    else:
+        assert name is not None, "without a run, the data set has to be named"
+        spec, dataset = of_model(tensor, name, data_dir)
+    pixels, _ = data.eval_pixels(dataset, min(count, dataset.num_eval))
+    return evaluate.model_inputs(tensor, spec, pixels)[:, np.newaxis]
 
 
 def pictures(spec: InputSpec, dataset: Dataset, count: int) -> np.ndarray:

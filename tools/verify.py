@@ -15,7 +15,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import data, evaluate, files, flatbuffer, float_edges, report, verify
+from pipeline import files, flatbuffer, float_edges, report, verify
 from pipeline.errors import InputError
 from pipeline.graph import Subgraph, Tensor
 from pipeline.quant_params import QUANTIZED_LIMITS
@@ -82,13 +82,7 @@ def _inputs(model: bytes, run_dir: RunDir | None) -> list[np.ndarray]:
     """Returns [N, *shape] for each input of the model."""
     if run_dir is None and _DATASET.value is None:
         return _random_inputs(model)
-    tensor = evaluate.input_tensor(model)
-    if run_dir is not None:
-        spec, dataset = held_out.of_run(run_dir, _DATASET.value, _DATA_DIR.value)
-    else:
-        spec, dataset = held_out.of_model(tensor, _DATASET.value, _DATA_DIR.value)
-    pixels, _ = data.eval_pixels(dataset, min(_NUM_INPUTS.value, dataset.num_eval))
-    return [evaluate.model_inputs(tensor, spec, pixels)[:, np.newaxis]]
+    return [held_out.codes(model, run_dir, _DATASET.value, _DATA_DIR.value, _NUM_INPUTS.value)]
 
 
 def _random_inputs(model: bytes) -> list[np.ndarray]:

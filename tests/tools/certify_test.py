@@ -25,6 +25,27 @@ def test_integer_model(run_tool, good, tmp_path):
     assert str(good) in json.dumps(document["provenance"])
 
 
+def test_bounds_on_pictures(run_tool, tmp_path):
+    path, report = tmp_path / "digits.tflite", tmp_path / "report.json"
+    filters = constant(np.full((10, 64), 3, np.int8), 0.25)
+    bias = constant(np.zeros(10, np.int32), 0.125)
+    flat = model(
+        "FULLY_CONNECTED",
+        [Operand((1, 8, 8, 1), 0.5, -128), filters, bias],
+        Operand((1, 10), 8.0),
+        fused_activation_function="NONE",
+    )
+    path.write_bytes(flat)
+    flags = ("--dataset=digits", "--num_inputs=5", f"--report={report}")
+    done = run_tool("certify", f"--model={path}", *flags)
+    assert done.returncode == 0, done.stderr
+    assert "on 5 pictures: largest partial sums within the codes seen" in done.stdout
+    results = json.loads(report.read_text())["results"]
+    (measured,), (proved,) = results["measured_accumulators"], results["accumulators"]
+    assert proved["bound"] == 3 * 64 * 255
+    assert 0 < measured["bound"] <= proved["bound"]
+
+
 def test_float_model(run_tool, tmp_path):
     path = tmp_path / "float.tflite"
     weights = constant(np.ones((4, 4), np.float32))
