@@ -12,7 +12,6 @@ from pipeline import flatbuffer
 from pipeline.errors import InputError, UnsupportedOpError
 from pipeline.graph import Tensor
 from pipeline.interpreter import entries, fast
-from pipeline.interpreter.boundary import Boundary
 from pipeline.interpreter.engines import ENGINES
 from pipeline.interpreter.machine import Machine
 from pipeline.interpreter.program import Settings
@@ -99,6 +98,9 @@ class Interpreter:
         entry = entries.of(graph, signature)
         subgraph, self._boundary = entry.subgraph, None
         if allow_float_boundary:
+            # Here: most models have no such edges, and start-up does without it.
+            from pipeline.interpreter.boundary import Boundary
+
             self._boundary = Boundary(subgraph, kernels, _TARGETS[target])
             subgraph = self._boundary.core
         self.float_ops = () if self._boundary is None else self._boundary.ops
