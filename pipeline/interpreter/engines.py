@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from pipeline.errors import UnsupportedOpError
-from pipeline.interpreter.kernels import KERNELS, Kernel, ruy, tflm, xnnpack
+from pipeline.interpreter.kernel import Kernel
+from pipeline.interpreter.kernels import KERNELS, ruy, tflm, xnnpack
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.requantize import ARITHMETICS, Arithmetic
 

@@ -1,7 +1,8 @@
 """What a kernel is: a module of one op."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -50,3 +51,34 @@ class Kernel(Protocol):
         Raises OperandError for values that the op cannot take.
         """
         ...
+
+
+class Kernels(Mapping[str, Kernel]):
+    """The kernels of one folder, by op; each is imported when it is first asked for.
+
+    Most models need few of them, and to import all took half of start-up.
+    """
+
+    def __init__(self, package: str, ops: Sequence[str]) -> None:
+        """Names the ops; each has a module of `package` that is called as the op in lower case."""
+        self._modules = {op: f"{package}.{op.lower()}" for op in ops}
+
+    def __getitem__(self, op: str) -> Kernel:
+        """Returns an op's kernel.
+
+        Raises:
+          KeyError: The folder has no kernel for the op.
+        """
+        return cast(Kernel, importlib.import_module(self._modules[op]))
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterates over the ops."""
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        """Returns the number of ops."""
+        return len(self._modules)
+
+    def __contains__(self, op: object) -> bool:
+        """Whether there is a kernel for an op; imports none."""
+        return op in self._modules

@@ -1,6 +1,7 @@
 """Floats are refused wherever they could come in."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from pipeline.errors import NotIntegerOnlyError
 from pipeline.graph import Operator, Tensor
 from pipeline.interpreter import Interpreter, guard
-from pipeline.interpreter.kernels import KERNELS, relu
+from pipeline.interpreter.kernels import relu
 from pipeline.interpreter.rescale import Params
 from tests.pipeline.interpreter import integer_array
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -64,7 +65,7 @@ def test_a_model_with_floats_is_refused_with_op_tensor_and_layer(dtype: str) -> 
 
 
 def _replace(monkeypatch: pytest.MonkeyPatch, kernel: type) -> None:
-    monkeypatch.setitem(KERNELS, "RELU", kernel)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(sys.modules, relu.__name__, kernel)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_kernel_that_returns_floats_is_caught_at_run_time(

@@ -269,7 +269,7 @@ def test_a_result_that_is_not_as_declared(monkeypatch: pytest.MonkeyPatch) -> No
         def evaluate(params: object, input_: np.ndarray) -> np.ndarray:
             return input_.astype(np.int32)
 
-    monkeypatch.setitem(KERNELS, "RELU", Widening)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setitem(sys.modules, relu.__name__, Widening)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ModelError, match=r"computes int32\[2, 3\].*declared int8\[2, 3\]"):
         Interpreter(_chain()).run(np.zeros((2, 3), np.int8))
 

@@ -1,6 +1,8 @@
 """The table of kernels, their files, their contracts, their tests and OPS.md agree."""
 
 import pathlib
+import subprocess
+import sys
 import types
 
 import pytest
@@ -34,4 +36,16 @@ def test_every_constraint_has_a_test_of_its_name(kernel: types.ModuleType) -> No
 def test_ops_md_is_up_to_date() -> None:
     assert ops_table.PATH.read_text() == ops_table.table(), (
         "run: python -m tests.pipeline.interpreter.ops_table"
+    )
+
+
+def test_kernels_are_imported_when_they_are_asked_for() -> None:
+    program = (
+        "import sys; from pipeline.interpreter.kernels import KERNELS\n"
+        "assert 'RELU' in KERNELS and 'NO_OP' not in KERNELS and KERNELS.get('NO_OP') is None\n"
+        "assert 'pipeline.interpreter.kernels.relu' not in sys.modules\n"
+        "assert sys.modules[KERNELS['RELU'].__name__].prepare"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=pathlib.Path(__file__).parents[3], check=True
     )
