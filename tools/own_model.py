@@ -8,10 +8,12 @@ from pipeline import data
 from pipeline.errors import ModelError, RunDirError
 from pipeline.keras_files import contents, fitting, user_model
 from pipeline.legacy_keras import tf_keras
+from pipeline.qat import input_rescaling
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
+_LARGEST_PIXEL = 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,28 @@ def fitted_spec(spec: data.InputSpec, config: TrainConfig, own: OwnModel) -> dat
             f"has them, got {height}x{width}x{channels}"
         )
     return dataclasses.replace(spec, height=height, width=width)
+
+
+def fold_rescaling(own: OwnModel, spec: data.InputSpec) -> tuple[OwnModel, data.InputSpec, str]:
+    """Folds the Rescaling or Normalization that a model begins with into its input contract.
+
+    (pixel - mean) * scale * factor + offset has the form of the contract, too. One of several
+    scales or offsets, of a factor that is not positive, or whose real 0.0 is no pixel value stays
+    an op.
+
+    Returns:
+      The model without it, the contract with it, and the layer's name; or what was given, and "".
+    """
+    found = None if own.model is None else input_rescaling.find(own.model)
+    if own.model is None or found is None or found.scale <= 0:
+        return own, spec, ""
+    scale = spec.scale * found.scale
+    mean = spec.mean - found.offset / scale
+    if not 0 <= mean <= _LARGEST_PIXEL:
+        return own, spec, ""
+    model = input_rescaling.without(own.model, found)
+    folded = dataclasses.replace(spec, mean=mean, scale=scale)
+    return dataclasses.replace(own, model=model), folded, found.layer.name
 
 
 def fitted(own: OwnModel, config: TrainConfig, num_classes: int) -> tf_keras.Model | None:

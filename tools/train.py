@@ -203,6 +203,13 @@ def _prepare(
     """
     own = own_model.load(config, begun)
     spec = begun.input_spec if begun else _input_spec(config, own)
+    if own and own.model:
+        own, spec, rescaling = own_model.fold_rescaling(own, _input_spec(config, own))
+        if rescaling:
+            print(
+                f"{config.model}: layer {rescaling!r} is folded into the input parameters: "
+                f"real_value = (pixel - {spec.mean:g}) * {spec.scale:g}"
+            )
     # Refuses a wrong name or argument at once; the number of classes is not known yet.
     float_model = own.model if own else _ours(config, spec, 2)
     is_own = own is not None and config.qat_epochs > 0

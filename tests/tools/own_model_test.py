@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.data.digits import to_pixels
+from pipeline.data.input_spec import InputSpec
 from pipeline.legacy_keras import tf_keras
 from tests.conftest import REPO
+from tools import own_model
 
 _RUN = ("--dataset=digits", "--batch_size=128", "--qat_epochs=1", "--num_threads=1")
 _L = tf_keras.layers
@@ -31,7 +33,7 @@ def keras3_model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tf_keras_model(tmp_path_factory):
-    """A digits network that tf_keras trained on pixels 0..255 and saved as .h5."""
+    """A digits network that tf_keras trained, scales pixels 0..255 itself, and saved as .h5."""
     from sklearn import datasets
 
     bunch = datasets.load_digits()
@@ -39,6 +41,7 @@ def tf_keras_model(tmp_path_factory):
     model = tf_keras.Sequential(
         [
             tf_keras.Input((8, 8, 1), name="picture"),
+            _L.Rescaling(1 / 255, name="rescaling"),
             _L.Conv2D(8, 3, strides=2, activation="relu", name="first"),
             _L.Flatten(name="flatten"),
             _L.Dense(10, name="classes"),
@@ -48,7 +51,7 @@ def tf_keras_model(tmp_path_factory):
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(tf_keras.optimizers.Adam(0.01), loss)
     pixels = to_pixels(bunch.images)[..., None].astype(np.float32)
-    model.fit(pixels / 255, bunch.target, batch_size=64, epochs=3, verbose=0)
+    model.fit(pixels, bunch.target, batch_size=64, epochs=3, verbose=0)
     path = tmp_path_factory.mktemp("tf_keras") / "digits2.h5"
     model.save(path)
     return path
@@ -78,13 +81,16 @@ def test_keras3_model_goes_the_whole_road_as_it_is(keras3_model, run_tool, tmp_p
 def test_tf_keras_model_on_its_own_pixels_and_resumption(tf_keras_model, run_tool, tmp_path):
     path = shutil.copy(tf_keras_model, tmp_path / "mine.h5")
     run = tmp_path / "run"
-    arguments = ("--input_mean=0", f"--input_scale={1 / 255}", "--float_epochs=0")
+    arguments = ("--input_mean=0", "--input_scale=1", "--float_epochs=0")
     done = run_tool(
         "train", f"--model={path}", f"--run_dir={run}", *_RUN, *arguments, "--qat_epochs=0"
     )
     assert done.returncode == 0, done.stderr
+    assert "layer 'rescaling' is folded into the input parameters" in done.stdout
     fields = json.loads((run / "run.json").read_text())
     assert len(fields["model_sha256"]) == 64
+    assert fields["input_spec"]["mean"] == 0
+    assert fields["input_spec"]["scale"] == np.float32(1 / 255)
     given = tf_keras.models.load_model(path, compile=False).get_weights()
     kept = tf_keras.models.load_model(run / "float.keras", compile=False).get_weights()
     for expected, got in zip(given, kept, strict=True):
@@ -156,3 +162,24 @@ def test_code_runs_only_when_allowed(tmp_path, run_tool):
     done = run_tool(*arguments, f"--run_dir={tmp_path}/run", "--allow_unsafe_model")
     assert done.returncode == 0, done.stderr
     assert trace.exists()
+
+
+def _scaled(factor, offset=0.0):
+    picture = tf_keras.Input((8, 8, 1))
+    flat = _L.Flatten()(_L.Rescaling(factor, offset, name="scaled")(picture))
+    return own_model.OwnModel("", tf_keras.Model(picture, _L.Dense(3)(flat)))
+
+
+def test_a_rescaling_becomes_part_of_the_input_contract():
+    spec = InputSpec(8, 8, 1, mean=0.0, scale=1.0)
+    own, folded, name = own_model.fold_rescaling(_scaled(1 / 127.5, -1.0), spec)
+    assert name == "scaled"
+    assert (folded.mean, folded.scale) == (pytest.approx(127.5), np.float32(1 / 127.5))
+    assert own.model is not None
+    assert all(type(layer) is not _L.Rescaling for layer in own.model.layers)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(-1.0, 0.0), (1.0, 3.0), (1.0, -256.0)])
+def test_a_rescaling_without_a_pixel_for_zero_stays(factor, offset):
+    spec, own = InputSpec(8, 8, 1, mean=0.0, scale=1.0), _scaled(factor, offset)
+    assert own_model.fold_rescaling(own, spec) == (own, spec, "")

@@ -64,17 +64,33 @@ def rescaling(call: Call, made: Made) -> list[Call] | None:
 
 def normalization(call: Call, made: Made) -> list[Call]:
     """Returns the rescaling that a Normalization layer is."""
-    mean, deviation = np.ravel(call.layer.mean), np.sqrt(np.ravel(call.layer.variance))
-    deviation = np.maximum(deviation, tf_keras.backend.epsilon())
-    scale: Any = deviation if call.layer.invert else 1.0 / deviation
-    offset: Any = mean if call.layer.invert else -mean / deviation
-    if mean.size > 1 and np.all(mean == mean[0]) and np.all(deviation == deviation[0]):
-        scale, offset = scale[:1], offset[:1]
     steps = Steps(call, made)
-    if scale.size == 1:
-        scale, offset = float(scale[0]), float(offset[0])
+    per_channel: Any = _normalization_constants(call.layer)
+    scale, offset = single_constants(call.layer) or per_channel
     steps.add(_keras.Rescaling(scale, offset, name=call.name), *call.operands)
     return steps.finished()
+
+
+def single_constants(layer: tf_keras.layers.Layer) -> tuple[float, float] | None:
+    """Returns the one scale and the one offset of a Rescaling or Normalization, if it has such."""
+    if type(layer) is _keras.Rescaling:
+        scale, offset = np.ravel(layer.scale), np.ravel(layer.offset)
+    elif type(layer) is _keras.Normalization:
+        scale, offset = _normalization_constants(layer)
+    else:
+        return None
+    return (float(scale[0]), float(offset[0])) if scale.size == offset.size == 1 else None
+
+
+def _normalization_constants(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scale and offset, one for each channel, or one where all channels have the same."""
+    mean, deviation = np.ravel(layer.mean), np.sqrt(np.ravel(layer.variance))
+    deviation = np.maximum(deviation, tf_keras.backend.epsilon())
+    scale = deviation if layer.invert else 1.0 / deviation
+    offset = mean if layer.invert else -mean / deviation
+    if np.all(mean == mean[0]) and np.all(deviation == deviation[0]):
+        return scale[:1], offset[:1]
+    return scale, offset
 
 
 def _depthwise(call: Call, made: Made, scale: np.ndarray, offset: np.ndarray) -> list[Call]:
