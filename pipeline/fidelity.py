@@ -145,11 +145,7 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
     layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
     values = _record(model, graph, codes)
     pairs = [
-        (op, layer)
-        for op in graph.operators
-        if (layer := _layer(graph, op, layers)) is not None
-        and op.op in _OPS.get(type(layer), ())
-        and (layer.output_range is not None or type(layer) in _RANGELESS)
+        (op, layer) for op in graph.operators if (layer := _layer(graph, op, layers)) is not None
     ]
     if not pairs:
         raise ModelError(
@@ -179,8 +175,20 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
 def _layer(
     graph: Subgraph, op: Operator, layers: Mapping[str, qat.QuantizedLayer]
 ) -> qat.QuantizedLayer | None:
-    """Returns the layer that an op came from."""
-    return layers.get(tensor_names.keras_layer(graph.tensors[op.outputs[0]].name, layers) or "")
+    """Returns the layer that an op came from, if it is to be compared.
+
+    It is the last of those that the op fuses which becomes such an op: a Reshape or a ReLU behind
+    it may come before it in the name.
+    """
+    parts = graph.tensors[op.outputs[0]].name.split(";")
+    names = (tensor_names.keras_layer(part, layers) or "" for part in parts)
+    found = (layers[name] for name in names if name in layers)
+    return next((layer for layer in found if _becomes(layer, op)), None)
+
+
+def _becomes(layer: qat.QuantizedLayer, op: Operator) -> bool:
+    has_grid = layer.output_range is not None or type(layer) in _RANGELESS
+    return has_grid and op.op in _OPS.get(type(layer), ())
 
 
 def _record(model: bytes, graph: Subgraph, codes: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
@@ -213,7 +221,26 @@ def _layer_codes(
         result = layer(reals, input_grids=grids)
     else:
         result = layer(reals)
-    return _codes(_result(graph, op), result[0].numpy())
+    codes = _codes(_result(graph, op), result[0].numpy())
+    return np.clip(codes, *_fused_limits(graph, op))
+
+
+def _fused_limits(graph: Subgraph, op: Operator) -> tuple[int, int]:
+    """Returns the codes within which a ReLU keeps an op's result.
+
+    The converter fuses one that a layer of its own computes, too, as it keeps its input's grid.
+    """
+    tensor = _result(graph, op)
+    assert tensor.quantization is not None
+    scale, zero_point = tensor.quantization.per_tensor
+    low, high = QUANTIZED_LIMITS[tensor.dtype]
+    match op.options.get("fused_activation_function"):
+        case "RELU":
+            return zero_point, high
+        case "RELU6":
+            return zero_point, min(high, zero_point + round(6 / scale))
+        case _:
+            return low, high
 
 
 def _padded(op: Operator, layer: qat.QuantizedLayer, x: np.ndarray) -> np.ndarray:

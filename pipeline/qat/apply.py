@@ -119,9 +119,7 @@ class _Rebuild:
         elif not call.is_annotated:
             self._store(call, call.replay(self._named(call), self._tensors()))
         elif isinstance(layer, from_keras.GRID_KEEPING):
-            value = self._value(call)
-            kept = call.replay(self._named(call), self._tensors())
-            self._store(call, kept, value.grid, value.num_bits)
+            self._keep_grid(call)
         elif type(layer) in from_keras.FOLDABLE:
             self._foldable(call)
         elif type(layer) is _keras.Activation and activation_names.of_layer(layer) == "linear":
@@ -141,6 +139,18 @@ class _Rebuild:
             name=self._fresh(f"{call.name}_quantized"),
         )
         self._store(call, quantized(tensor))
+
+    def _keep_grid(self, call: Call) -> None:
+        value = self._value(call)
+        kept = call.replay(self._named(call), self._tensors())
+        if value.grid is None or len(self._flow.readers(call.outputs[0])) < 2:
+            self._store(call, kept, value.grid, value.num_bits)
+            return
+        says_grid = layers.KeptGrid(
+            output=layers.ActivationSpec(quantize=False, storage=self._storage),
+            name=self._fresh(f"{call.name}_grid"),
+        )
+        self._store(call, says_grid(kept, input_grid=value.grid), num_bits=value.num_bits)
 
     def _foldable(self, call: Call) -> None:
         layer = call.layer

@@ -13,6 +13,7 @@ from pipeline.qat.layers.folded import BatchNormSpec, FoldedLayer, WeightSpec
 from pipeline.qat.layers.global_average_pooling_2d import QuantizedGlobalAveragePooling2D
 from pipeline.qat.layers.hard_swish import QuantizedHardSwish
 from pipeline.qat.layers.input import QuantizedInput
+from pipeline.qat.layers.kept_grid import KeptGrid
 from pipeline.qat.layers.leaky_relu import QuantizedLeakyReLU
 from pipeline.qat.layers.multiply import QuantizedMultiply
 from pipeline.qat.layers.prelu import QuantizedPReLU
@@ -29,6 +30,7 @@ __all__ = [
     "ActivationSpec",
     "BatchNormSpec",
     "FoldedLayer",
+    "KeptGrid",
     "QuantizedActivation",
     "QuantizedAdd",
     "QuantizedAveragePooling2D",

@@ -114,6 +114,20 @@ def _resizes(x):
     )
 
 
+def _branches(x):
+    """Where the converter loses a grid, or names an op after another layer."""
+    x = _conv("conv", activation="relu")(x)
+    pooled = _keras.MaxPooling2D(name="max")(x)
+    average = _keras.AveragePooling2D(3, 1, padding="same", name="average")(pooled)
+    squeezed = _keras.Reshape((1, 1, 4))(_keras.GlobalAveragePooling2D(name="squeeze")(x))
+    normalized = _keras.BatchNormalization(name="norm")(_conv("signed")(x))
+    first, second = (_keras.Activation("relu")(normalized) for _ in range(2))
+    return (
+        *(_conv("one")(pooled), _conv("two")(average), _conv("excite", size=1)(squeezed)),
+        *(_conv("three")(first), _conv("four")(second)),
+    )
+
+
 def _constants(x):
     y = _keras.Rescaling(0.5, -0.3, name="rescaling")(x)
     y = _keras.Normalization(
@@ -160,6 +174,11 @@ def _constants(x):
             [(8, 8, 4)],
             {"CONV_2D": 1, "RESIZE_NEAREST_NEIGHBOR": 1, "RESIZE_BILINEAR": 2}
             | {"STRIDED_SLICE": 1, "REDUCE_MAX": 1, "PAD": 1, "MAX_POOL_2D": 1},
+        ),
+        (
+            _branches,
+            [(8, 8, 4)],
+            {"CONV_2D": 7, "MAX_POOL_2D": 1, "AVERAGE_POOL_2D": 1, "MEAN": 1},
         ),
         (_constants, [(8, 8, 4)], {"DEPTHWISE_CONV_2D": 3, "CONV_2D": 2, "MUL": 1}),
     ],
