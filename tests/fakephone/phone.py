@@ -137,8 +137,9 @@ def _running(scenario: Scenario, root: pathlib.Path) -> Generator[Phone, None, N
     environment = {name: os.environ[name] for name in _LEADING_ADB}
     port = environment["ANDROID_ADB_SERVER_PORT"]
     program = [sys.executable, "-m", "tests.fakephone.daemon", str(root), port]
+    setup = ["sh", str(_SETUP), str(root), str(scenario.storage_bytes), sys.base_prefix]
     daemon = subprocess.Popen(
-        [*_NAMESPACE, "sh", str(_SETUP), str(root), str(scenario.storage_bytes), *program],
+        [*_NAMESPACE, *setup, *program],
         cwd=_REPO,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

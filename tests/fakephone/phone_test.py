@@ -137,7 +137,12 @@ def test_settings(flagship):
 
 def test_the_hosts_files_cannot_be_changed(flagship):
     assert _shell(flagship, "touch /usr/x").returncode != 0
-    assert _shell(flagship, "ls /root /home").returncode != 0
+    assert _shell(flagship, "cat /etc/passwd").returncode != 0
+
+
+def test_programs_may_be_written_in_python(flagship):
+    done = _shell(flagship, """python3 -IS -c 'import json, sys; print(sys.version_info[:2])'""")
+    assert done.stdout == f"{sys.version_info[:2]}\n"
 
 
 def test_files_go_both_ways_and_are_listed(flagship, tmp_path):
