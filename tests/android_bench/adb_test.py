@@ -231,6 +231,14 @@ def test_several_phones_at_once():
             assert (p.storage / "file").read_text() == f"{p.serial}\n"
 
 
+def test_one_phone_that_is_there_twice():
+    with phone() as p:
+        again = p.serial.replace("127.0.0.1", "localhost")
+        expected = rf"{again}: needed different phones, this is also {p.serial}"
+        with pytest.raises(DeviceError, match=expected):
+            adb.select([p.serial, again])
+
+
 def test_one_that_vanishes_does_not_stop_the_other():
     gone = Scenario(faults=(Fault("command", "vanish", back_after_s=None),))
     with phones(gone, Scenario()) as (first, second):
