@@ -307,7 +307,9 @@ def _time_in_state(sections: Mapping[str, str]) -> dict[int, dict[int, int]]:
         found = re.match(rf"{_CPU}/(cpufreq/policy|cpu)(\d+)/.*time_in_state$", name)
         held = {
             int(khz): int(ticks) * _TICK_MS
-            for khz, ticks in re.findall(r"^(\d{1,15})\s+(\d{1,15})\s*$", text, re.MULTILINE | re.ASCII)
+            for khz, ticks in re.findall(
+                r"^(\d{1,15})\s+(\d{1,15})\s*$", text, re.MULTILINE | re.ASCII
+            )
         }
         if found is None or not held:
             continue
@@ -345,4 +347,3 @@ def _real(text: str) -> float | None:
         return None
     is_plausible = math.isfinite(value) and _PLAUSIBLE_C[0] <= value <= _PLAUSIBLE_C[1]
     return value if is_plausible else None
-
