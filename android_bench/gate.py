@@ -24,21 +24,26 @@ class Limits:
       max_thermal_status: Of the thermal service, and of each sensor that limits clocks.
       max_battery_c: Temperature; charging stops and clocks fall somewhat above the default.
       min_battery_percent: Charge; below some makers save power.
-      cool_down_limit_s: Longest wait for a phone to be fit.
-      poll_s: Time between two looks at it while waiting.
     """
 
     max_thermal_status: int = 0
     max_battery_c: float = 40.0
     min_battery_percent: int = 20
-    cool_down_limit_s: float = 900.0
-    poll_s: float = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Clock:
-    """Time as a test can replace it."""
+class Patience:
+    """How long to wait for a phone to cool down, and the time that passes meanwhile.
 
+    Attributes:
+      limit_s: Longest wait.
+      poll_s: Time between two looks at the phone.
+      now_s: Reads a clock, in seconds.
+      sleep: Waits for so many seconds.
+    """
+
+    limit_s: float = 900.0
+    poll_s: float = 5.0
     now_s: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -85,24 +90,24 @@ def unfit(state: State, cores: Sequence[int], limits: Limits) -> tuple[str, ...]
 
 
 def cool_down(
-    serial: str, read_state: Callable[[], State], limits: Limits, clock: Clock
+    serial: str, read_state: Callable[[], State], limits: Limits, patience: Patience
 ) -> tuple[State, float]:
     """Waits until the phone is cool; returns its state then, and how long that took, in seconds.
 
     Raises:
-      DeviceError: It stays hot for longer than limits.cool_down_limit_s; names the reasons.
+      DeviceError: It stays hot for longer than patience.limit_s; names the reasons.
     """
-    begin_s = clock.now_s()
+    begin_s = patience.now_s()
     while reasons := heat(state := read_state(), limits):
-        waited_s = clock.now_s() - begin_s
-        if waited_s >= limits.cool_down_limit_s:
+        waited_s = patience.now_s() - begin_s
+        if waited_s >= patience.limit_s:
             raise errors.DeviceError(
                 f"{serial}: the phone stays hot, {waited_s:.0f} s without load did not cool it: "
                 f"{'; '.join(reasons)}. Move it out of the sun or onto metal, take it out of its "
                 "case, end charging, and run the same command again: the journal keeps the rest"
             )
-        clock.sleep(limits.poll_s)
-    return state, clock.now_s() - begin_s
+        patience.sleep(patience.poll_s)
+    return state, patience.now_s() - begin_s
 
 
 def _status(level: int) -> str:

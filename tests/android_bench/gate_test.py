@@ -6,7 +6,7 @@ import pytest
 
 from android_bench import gate
 from android_bench.device import Sensor, State
-from android_bench.gate import Clock, Limits
+from android_bench.gate import Limits, Patience
 from pipeline.errors import DeviceError
 
 _FIT = State(
@@ -30,8 +30,8 @@ class _Time:
     def __init__(self):
         self.now_s = 0.0
 
-    def clock(self) -> Clock:
-        return Clock(lambda: self.now_s, self._sleep)
+    def patience(self, **limits: float) -> Patience:
+        return Patience(**limits, now_s=lambda: self.now_s, sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.now_s += seconds
@@ -86,14 +86,13 @@ def test_waits_until_cool():
     def state() -> State:
         return dataclasses.replace(_FIT, thermal_status=2 if time.now_s < 31 else 0)
 
-    assert gate.cool_down("S1", state, Limits(), time.clock()) == (_FIT, 35.0)
-    assert gate.cool_down("S1", state, Limits(), time.clock()) == (_FIT, 0.0)
+    assert gate.cool_down("S1", state, Limits(), time.patience()) == (_FIT, 35.0)
+    assert gate.cool_down("S1", state, Limits(), time.patience()) == (_FIT, 0.0)
 
 
 def test_a_phone_that_stays_hot():
     time = _Time()
     hot = dataclasses.replace(_FIT, thermal_status=3, battery_c=47.5)
-    limits = Limits(cool_down_limit_s=60)
     with pytest.raises(DeviceError, match=r"S1: .* 60 s .*3 \(severe\).*; battery is at 47.5 C"):
-        gate.cool_down("S1", lambda: hot, limits, time.clock())
+        gate.cool_down("S1", lambda: hot, Limits(), time.patience(limit_s=60))
     assert time.now_s == 60
