@@ -59,6 +59,14 @@ class DeviceError(IntonlyError):
     """A phone, or the way to it, failed; names the serial."""
 
 
+class LogError(DeviceError):
+    """A benchmark log is unusable; carries its tail."""
+
+
+class DelegationError(DeviceError):
+    """A delegate did not run what it was asked to run; says what the log shows."""
+
+
 class NotIntegerOnlyError(IntonlyError):
     """The model is well formed but not integer-only; lists ops and tensors."""
 
