@@ -190,14 +190,16 @@ _CREATED = re.compile(
 )
 _LITERT_MS = re.compile(
     rf"(Model initialization|Warmup \(first\)|Warmup \(avg\)|"
-    rf"Inference \((?:avg|min|max|std)\)):\s+({NUMBER})(?: ms)?(?: \(([0-9]{{1,9}}) runs\))?"
+    rf"Inference \((?:avg|min|max|std)\)):\s+({NUMBER})( ms)?(?: \(([0-9]{{1,9}}) runs\))?"
 )
+# What follows the times in every generation of LiteRT's tool.
+_LITERT_END = re.compile(r"Throughput: .*|No throughput data available .*")
 _LITERT_MB = re.compile(rf"(Init footprint|Overall footprint|Peak memory):\s+({NUMBER}) MB")
 # Known lines that say nothing we report.
 _IDLE = re.compile(
     r"|=+ BENCHMARK RESULTS =+|=+|Memory Usage:|Note: as the benchmark tool itself affects .*"
     r"|Loaded model .*|Loading model from: .*|Initialized TensorFlow Lite runtime\."
-    rf"|The input model file size \(MB\): {NUMBER}|Throughput: .*|Signature name: .*"
+    rf"|The input model file size \(MB\): {NUMBER}|Signature name: .*"
 )
 
 _MEAN_TOLERANCE = 1e-5  # Means have six significant digits.
@@ -223,6 +225,7 @@ class _Reader:
         self._ends: list[dict[str, float]] = []
         self._litert_ms: dict[str, float] = {}
         self._litert_counts: dict[str, int] = {}
+        self._has_litert_end = False
         self._init_ms: float | None = None
         self._memory = Memory()
         lines = [self._strip(line) for line in text.split("\n")]
@@ -239,7 +242,8 @@ class _Reader:
         if self._runs:
             timings = [run.timing for run in self._runs if run.timing is not None]
             return next(filter(None, (timing.contradiction() for timing in timings)), None)
-        if not self._ends and "Inference (avg)" not in self._litert_ms:
+        has_litert_results = self._has_litert_end and "Inference (avg)" in self._litert_ms
+        if not self._ends and not has_litert_results:
             return "the line with the results is missing, so the process did not get to its end"
         return self._disagreement()
 
@@ -445,11 +449,18 @@ class _Reader:
         return match is not None
 
     def _take_litert(self, line: str) -> bool:
+        if _LITERT_END.fullmatch(line):
+            self._has_litert_end = True
+            return True
         if match := _LITERT_MS.fullmatch(line):
+            name, value, unit, runs = match.groups()
+            # All but std have a unit, both means a count: a line cut short lacks them.
+            if bool(unit) == ("std" in name) or bool(runs) != ("avg" in name):
+                return False
             self._is_litert = True
-            self._litert_ms[match[1]] = float(match[2])
-            if match[3] is not None:
-                self._litert_counts[match[1]] = int(match[3])
+            self._litert_ms[name] = float(value)
+            if runs:
+                self._litert_counts[name] = int(runs)
         elif match := _LITERT_MB.fullmatch(line):
             field = {"Init footprint": "init_mb", "Overall footprint": "overall_mb"}.get(
                 match[1], "peak_mb"
