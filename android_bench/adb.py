@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 ALL = "all"
 
 _ADB_TIMEOUT_S = 30.0  # For calls that adb answers by itself; starting its server takes seconds.
+# Of two clients that both find no server and start one, adb lets one fail.
+_SERVER_RETRIES = 3
 _SETTLE_S = 5.0  # A phone just plugged in or connected is "offline" or "authorizing" for a moment.
 _POLL_S = 0.1
 _TAIL_CHARACTERS = 2000
@@ -49,7 +51,7 @@ _PASSING_STATES = ("offline", "connecting", "authorizing")
 # The script runs in a session of its own, so that when the client goes away (adbd then sends HUP
 # to its shell alone) nothing it started stays behind to heat the phone. `wait` lets the trap in.
 _WRAPPED = (
-    "trap 'kill -TERM -- -$!' HUP; setsid sh -c {script} & wait $!; printf '%s %d\\n' {end_mark} $?"
+    "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; printf '%s %d\\n' {end_mark} $?"
 )
 
 # How adb words what the phone itself answered, as against a connection that broke.
@@ -93,6 +95,11 @@ def listed() -> tuple[Listed, ...]:
       DeviceError: There is no adb, or its server does not start.
     """
     done = _ask_server("devices", "-l")
+    for _ in range(_SERVER_RETRIES):
+        if done.returncode == 0:
+            break
+        time.sleep(_POLL_S)
+        done = _ask_server("devices", "-l")
     if done.returncode != 0:
         raise DeviceError(
             f"`adb devices -l` ended with {done.returncode}: {_tail(done.stderr)}; "
@@ -331,20 +338,20 @@ def _run(arguments: Sequence[str], timeout_s: float) -> subprocess.CompletedProc
             "needed the adb program, found none on PATH: install Android's platform-tools "
             "(`apt-get install adb`, `brew install android-platform-tools`)"
         )
-    return subprocess.run(
+    done = subprocess.run(
         [program, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
-        errors="replace",
         timeout=timeout_s,
         check=False,
     )
+    stdout, stderr = _text(done.stdout), _text(done.stderr)
+    return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
 
 
-def _text(output: bytes | str | None) -> str:
-    # Of an expired process, subprocess gives bytes even where text was asked for.
-    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
+def _text(output: bytes | None) -> str:
+    # Not subprocess's text mode, which would make \r\n a \n, and is ignored when time is up.
+    return (output or b"").decode("utf-8", errors="replace")
 
 
 def _tail(text: str) -> str:
