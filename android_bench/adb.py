@@ -32,6 +32,7 @@ _ADB_TIMEOUT_S = 30.0  # For calls that adb answers by itself; starting its serv
 _SERVER_RETRIES = 3
 _SETTLE_S = 5.0  # A phone just plugged in or connected is "offline" or "authorizing" for a moment.
 _POLL_S = 0.1
+_RECONNECT_S = 1.5  # adb itself tries a lost wireless phone once at once, then every 10 s.
 _TAIL_CHARACTERS = 2000
 
 _WHAT_TO_DO = {
@@ -53,6 +54,8 @@ _PASSING_STATES = ("offline", "connecting", "authorizing")
 _WRAPPED = (
     "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; printf '%s %d\\n' {end_mark} $?"
 )
+
+_ADDRESS = re.compile(r".+:\d+")
 
 # How adb words what the phone itself answered, as against a connection that broke.
 _ANSWERED_BY_DEVICE = re.compile(r": remote |remote object|read-only|Permission denied")
@@ -217,13 +220,18 @@ class Adb:
         Raises:
           DeviceLostError: It is not back in time; says in which state it is.
         """
-        deadline_s = time.monotonic() + timeout_s
+        begin_s = time.monotonic()
+        reconnect_at_s = begin_s + _RECONNECT_S
         while (state := _connected_state(self.serial)) != "device":
-            if time.monotonic() > deadline_s:
+            now_s = time.monotonic()
+            if now_s > begin_s + timeout_s:
                 raise DeviceLostError(
                     f"{self.serial}: waited {timeout_s:g} s for the phone to return; "
                     f"{_describe(state)}"
                 )
+            if state == "offline" and now_s > reconnect_at_s and _ADDRESS.fullmatch(self.serial):
+                _ask_server("disconnect", self.serial)
+                reconnect_at_s = now_s + _RECONNECT_S
             time.sleep(_POLL_S)
 
     def _repeated(self, attempt: Callable[[], _T]) -> _T:
@@ -293,7 +301,7 @@ def _usable(serial: str) -> Adb:
 def _connected_state(serial: str) -> str | None:
     """Returns the state, after an attempt to connect where that is how the phone is reached."""
     state = _state(serial)
-    if state is None and re.fullmatch(r".+:\d+", serial):
+    if state is None and _ADDRESS.fullmatch(serial):
         _ask_server("connect", serial)
         state = _state(serial)
     return state
