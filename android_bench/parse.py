@@ -281,11 +281,14 @@ class _Reader:
     def log(self) -> BenchmarkLog:
         """Returns what was read."""
         warm_up = self._warm_up()
-        first_us = self._first(
-            self._end("First inference"),
-            self._litert_us("Warmup (first)"),
-            warm_up and warm_up.first_us,
-        )
+        if warm_up is not None and warm_up.count == 0:
+            first_us = self._inference().first_us  # The tool prints 0 for the first of no run.
+        else:
+            first_us = self._first(
+                self._end("First inference"),
+                self._litert_us("Warmup (first)"),
+                warm_up and warm_up.first_us,
+            )
         init_us = self._first(
             self._end("Init"),
             self._litert_us("Model initialization"),

@@ -68,6 +68,14 @@ def test_generation_e_percentiles():
     assert log.unknown_lines == ()
 
 
+def test_without_warm_up_the_first_run_is_the_first_timed_one():
+    warm_up = next(line for line in log_texts.PREFIXED.split("\n") if "count=9 " in line)
+    text = log_texts.PREFIXED.replace(warm_up, "INFO: count=0 p5=0 median=0 p95=0")
+    log = parse.parse(text.replace("First inference: 8711", "First inference: 0"))
+    assert log.warm_up.count == 0
+    assert log.first_inference_us == 5216.0
+
+
 def test_generation_f_with_count_lines():
     log = parse.parse(log_texts.LITERT)
     assert log.tool == "litert"
