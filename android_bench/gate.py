@@ -97,9 +97,8 @@ def cool_down(
     Raises:
       DeviceError: It stays hot for longer than patience.limit_s; names the reasons.
     """
-    begin_s = patience.now_s()
+    begin_s, waited_s = patience.now_s(), 0.0
     while reasons := heat(state := read_state(), limits):
-        waited_s = patience.now_s() - begin_s
         if waited_s >= patience.limit_s:
             raise errors.DeviceError(
                 f"{serial}: the phone stays hot, {waited_s:.0f} s without load did not cool it: "
@@ -107,7 +106,8 @@ def cool_down(
                 "case, end charging, and run the same command again: the journal keeps the rest"
             )
         patience.sleep(patience.poll_s)
-    return state, patience.now_s() - begin_s
+        waited_s = patience.now_s() - begin_s
+    return state, waited_s
 
 
 def _status(level: int) -> str:

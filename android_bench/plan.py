@@ -59,14 +59,3 @@ def left(planned: Iterable[Turn], records: Sequence[Record]) -> tuple[Turn, ...]
     return tuple(
         turn for turn in planned if (turn.round, turn.cell) not in done and turn.cell not in failed
     )
-
-
-def num_rejected(turn: Turn, records: Iterable[Record]) -> int:
-    """Returns how many samples of this turn were measured in vain."""
-    return sum(
-        record["kind"] == SAMPLE
-        and not record["accepted"]
-        and record["round"] == turn.round
-        and Cell(**record["cell"]) == turn.cell
-        for record in records
-    )

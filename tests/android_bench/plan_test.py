@@ -46,10 +46,3 @@ def test_left_is_the_rest_in_its_order():
     failure = {"kind": "failure", "cell": dataclasses.asdict(turns[1].cell), "message": ""}
     assert turns[1].cell not in {turn.cell for turn in plan.left(turns, [*records, failure])}
     assert plan.left(turns, [_sample(turn) for turn in turns]) == ()
-
-
-def test_rejected_samples_are_counted_by_turn():
-    first, second, *_ = plan.turns(_CELLS, 1, seed=0)
-    records = [_sample(first, accepted=False), _sample(first, accepted=False), _sample(second)]
-    assert plan.num_rejected(first, records) == 2
-    assert plan.num_rejected(second, records) == 0
