@@ -11,6 +11,7 @@ import re
 import shlex
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 
 from android_bench.adb import Adb, Completed
@@ -48,7 +49,7 @@ def run(
     command: Sequence[str],
     *,
     mask: str,
-    pid_file: str,
+    folder: str,
     timeout_s: float,
     stop: threading.Event,
 ) -> Ended:
@@ -60,7 +61,7 @@ def run(
       adb: The phone.
       command: Program and arguments.
       mask: Hexadecimal, as taskset takes it.
-      pid_file: Path on the phone that will hold its process number.
+      folder: On the phone, for a file with its process number.
       timeout_s: After which it is ended.
       stop: Asks for an early end from another thread.
 
@@ -68,6 +69,7 @@ def run(
       DeviceLostError: The phone or adb's server vanished.
       StoppedError: `stop` was set.
     """
+    pid_file = shlex.quote(f"{folder}/{uuid.uuid4().hex}.pid")
     begin_s = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(
@@ -76,11 +78,11 @@ def run(
         try:
             completed = _wait(running, stop)
         except errors.CommandError as error:
-            kill(adb, pid_file)
+            _kill(adb, pid_file)
             return Ended(None, str(error), None, time.monotonic() - begin_s)
         except BaseException:
             if not running.done():
-                kill(adb, pid_file)
+                _kill(adb, pid_file)
             raise
     wall_s = time.monotonic() - begin_s
     # The script joins the two; standard error alone is of the shell, before the benchmark.
@@ -94,13 +96,12 @@ def run(
     )
 
 
-def kill(adb: Adb, pid_file: str) -> None:
-    """Ends the process if it still runs and the phone can be reached."""
-    quoted = shlex.quote(pid_file)
+def _kill(adb: Adb, pid_file: str) -> None:
+    """Ends the process, or keeps it from beginning, if the phone can be reached."""
     with contextlib.suppress(errors.DeviceError):
+        # Its group: Adb gives every script a session of its own.
         adb.shell(
-            # Its group: Adb gives every script a session of its own.
-            f"[ ! -f {quoted} ] || kill -9 -$(cat {quoted}) 2>/dev/null; rm -f {quoted}",
+            f"touch {pid_file}.stop; kill -9 -$(cat {pid_file})",
             timeout_s=_KILL_TIMEOUT_S,
             check=False,
         )
@@ -116,7 +117,8 @@ def _wait(running: "concurrent.futures.Future[Completed]", stop: threading.Event
 
 def _script(command: Sequence[str], mask: str, pid_file: str) -> str:
     pinned = (
-        f"echo $$ > {shlex.quote(pid_file)}; grep '^Cpus_allowed:' /proc/$$/status; "
+        f"echo $$ > {pid_file}; [ ! -e {pid_file}.stop ] || exit; "
+        "grep '^Cpus_allowed:' /proc/$$/status; "
         f"exec {shlex.join(command)} 2>&1"
     )
     return f"exec taskset {mask} sh -c {shlex.quote(pinned)}"

@@ -291,7 +291,7 @@ class _Session:
             self.adb,
             command,
             mask=cores.mask(self.pinned[cell]),
-            pid_file=f"{self.directory.path}/pid",
+            folder=self.directory.path,
             timeout_s=self.settings.max_time_s + self.settings.warmup_s + _START_UP_S,
             stop=self.stop,
         )

@@ -47,7 +47,7 @@ def _run(warm, command, mask="f0", timeout_s=20.0, stop=None):
         Adb(warm.serial),
         command,
         mask=mask,
-        pid_file="/data/local/tmp/pid",
+        folder="/data/local/tmp",
         timeout_s=timeout_s,
         stop=stop or threading.Event(),
     )
@@ -79,8 +79,6 @@ def test_a_stopped_process_is_ended(warm):
     with pytest.raises(StoppedError):
         _run(warm, ["sleep", "78"], stop=stop)
     assert not warm.has_process("sleep 78")
-    device_process.kill(Adb(warm.serial), "/data/local/tmp/pid")
-    assert "pid" not in warm.files()
 
 
 def test_a_process_outlives_no_interrupt(warm, monkeypatch):

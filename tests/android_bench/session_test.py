@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from android_bench import benchmark_binary, fixed_performance, journal, session
+from android_bench import benchmark_binary, fixed_performance, journal, run_directory, session
 from android_bench.adb import Adb
 from android_bench.gate import Patience
 from android_bench.plan import Cell
@@ -19,7 +19,21 @@ from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Battery, Fault, Scenario
 
 _QUICK = Settings(num_rounds=2, num_runs=1, min_time_s=0)
-_IMPATIENT = Endurance(Patience(limit_s=0.3, poll_s=0.01), return_timeout_s=5)
+
+
+class _Time:
+    """A clock that only waiting moves."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+_TIME = _Time()
+_PATIENCE = Patience(limit_s=30, now_s=lambda: _TIME.now_s, sleep=_TIME.sleep)
+_ENDURANCE = Endurance(_PATIENCE, return_timeout_s=5)
 
 
 @pytest.fixture
@@ -49,7 +63,7 @@ class _Bench:
         return [Cell(*cell) for cell in itertools.product(models, runtimes, threads, clusters)]
 
     def run(self, running, cells, settings=_QUICK, **options):
-        options = {"endurance": _IMPATIENT, **options}
+        options = {"endurance": _ENDURANCE, **options}
         adb = Adb(running.serial, return_timeout_s=5)
         return session.run(adb, cells, self.binary, settings, self.journal, **options)
 
@@ -144,8 +158,9 @@ def test_another_request_is_not_resumed(bench):
     assert bench.records("sample") == whole
 
 
-@pytest.mark.parametrize("effect", ["vanish", "kill_server"])
-@pytest.mark.parametrize("after_bytes", [0, 300])
+@pytest.mark.parametrize(
+    ("effect", "after_bytes"), [("vanish", 0), ("vanish", 300), ("kill_server", 300)]
+)
 def test_lost_in_mid_run_and_back(bench, effect, after_bytes):
     cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
     fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
@@ -167,15 +182,19 @@ def test_lost_in_mid_push_and_back(bench):
     assert _is_whole(bench, cells, 2)
 
 
-def test_lost_for_good_keeps_what_was_measured(bench):
+def test_lost_for_good_keeps_what_was_measured(bench, monkeypatch):
+    monkeypatch.setattr(run_directory, "_FAREWELL_S", 0.1)
+    monkeypatch.setattr(fixed_performance, "_FAREWELL_S", 0.1)
     cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
     fault = Fault("command", "vanish", "--graph=", nth=3, back_after_s=None)
-    endurance = dataclasses.replace(_IMPATIENT, return_timeout_s=0.3)
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    endurance = dataclasses.replace(_ENDURANCE, return_timeout_s=0.3)
     with phone(Scenario(faults=(fault,))) as running:
-        records = bench.run(running, cells, endurance=endurance)
+        records = bench.run(running, cells, settings, endurance=endurance)
         with pytest.raises(DeviceLostError, match=f"{running.serial}: waited 0.3 s"):
             list(records)
     assert len(bench.accepted()) == 2
+    assert journal.to_undo(journal.read(bench.journal)) == {fixed_performance.WHAT}
 
 
 def test_lost_again_and_again_is_given_up(bench):
@@ -185,7 +204,7 @@ def test_lost_again_and_again_is_given_up(bench):
         with pytest.raises(DeviceLostError):
             list(bench.run(running, cells))
         assert _left_clean(running)
-    assert len(bench.records("lost")) == _IMPATIENT.max_losses + 1
+    assert len(bench.records("lost")) == _ENDURANCE.max_losses + 1
 
 
 def test_back_with_another_system(bench):
@@ -206,7 +225,7 @@ def test_hot_before_waits(bench):
     with phone(Scenario(thermal=(3, 2, 1, 0))) as running:
         kinds = [record["kind"] for record in bench.run(running, cells)]
     assert kinds == ["cooled_down", "sample", "sample"]
-    assert bench.records("cooled_down")[0]["waited_s"] > 0
+    assert bench.records("cooled_down")[0]["waited_s"] == 3 * _PATIENCE.poll_s
     assert _is_whole(bench, cells, 2)
 
 
@@ -241,7 +260,7 @@ def test_a_phone_that_heats_in_every_process(bench):
         with pytest.raises(DeviceError, match=r"gets too warm whenever it measures .*3 samples"):
             list(bench.run(running, cells))
         assert _left_clean(running)
-    assert len(bench.records("sample")) == _IMPATIENT.max_rejected
+    assert len(bench.records("sample")) == _ENDURANCE.max_rejected
 
 
 def test_an_empty_battery_is_refused_before_anything_is_measured(bench):
@@ -290,12 +309,13 @@ def test_a_model_that_always_fails(bench, running):
     assert failure["cell"]["model"] == bad
     assert "Benchmarking failed" in failure["message"]
     rejected = [sample for sample in bench.records("sample") if not sample["accepted"]]
-    assert len(rejected) == _IMPATIENT.max_rejected
+    assert len(rejected) == _ENDURANCE.max_rejected
     assert len(bench.accepted()) == 2
 
 
-@pytest.mark.parametrize("effect", ["garbage", "truncate"])
-@pytest.mark.parametrize("after_bytes", [0, 400])
+@pytest.mark.parametrize(
+    ("effect", "after_bytes"), [("garbage", 0), ("truncate", 0), ("truncate", 400)]
+)
 def test_unusable_logs_are_rejected_and_repeated(bench, effect, after_bytes):
     cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
     fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
