@@ -128,8 +128,9 @@ def read(path: pathlib.Path) -> Session:
             f"{path}: needed a journal with one record of kind {journal.SESSION!r}, got "
             f"{len(sessions)}: give a journal that tools.benchmark wrote"
         )
-    header = _converted(_header, sessions[0], f"{path}: its first record")
-    cells = [Cell(**cell) for cell in sessions[0].get("cells", ())]
+    first = f"{path}: its first record"
+    header = _converted(_header, sessions[0], first)
+    cells = _converted(_cells, sessions[0], first)
     samples: list[Sample] = []
     failures: dict[Cell, str] = {}
     to_sample = functools.partial(_sample, started_at=header.started_at)
@@ -149,9 +150,13 @@ def _converted(convert: Callable[[Record], _Value], record: Record, where: str) 
         return convert(record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise errors.ReportError(
-            f"{where} lacks what a report needs ({type(error).__name__}: {error}): it is of another "
-            "version, or was edited; measure again"
+            f"{where} lacks what a report needs ({type(error).__name__}: {error}): it is of "
+            "another version, or was edited; measure again"
         ) from error
+
+
+def _cells(record: Record) -> list[Cell]:
+    return [Cell(**cell) for cell in record["cells"]]
 
 
 def _failure(record: Record) -> tuple[Cell, str]:

@@ -82,7 +82,7 @@ def test_an_unusable_record_is_named(tmp_path, changes, message):
     assert "phone.jsonl" in str(raised.value)
 
 
-@pytest.mark.parametrize("key", ["facts", "binary", "models", "settings", "started_at"])
+@pytest.mark.parametrize("key", ["facts", "binary", "models", "settings", "started_at", "cells"])
 def test_an_unusable_first_record_is_named(tmp_path, key):
     header = synthetic.header()
     del header[key]
