@@ -163,7 +163,8 @@ def _ms(time_us: float | None) -> str:
 
 def _held(cell: CellReport) -> str:
     texts = [
-        f"{spread.median:.0f} ({spread.low:.0f} to {spread.high:.0f})"
+        f"{spread.median:.0f}"
+        + ("" if spread.low == spread.high else f" ({spread.low:.0f} to {spread.high:.0f})")
         for spread in cell.held_mhz.values()
     ]
     return ", ".join(texts) or _UNKNOWN
@@ -176,6 +177,7 @@ def _delegated(cell: CellReport) -> str:
 def _proof(delegate: str, nodes_taken=None, nodes_total=None, partitions=None, **_: object) -> str:
     if not delegate:
         return "none, as asked"
+    name = delegate.removeprefix("TfLite").removesuffix("Delegate")
     nodes = "" if nodes_taken is None else f" {nodes_taken}/{nodes_total}"
     pieces = "" if partitions is None else f" in {partitions}"
-    return f"{delegate}{nodes}{pieces}"
+    return f"{name}{nodes}{pieces}"

@@ -142,7 +142,7 @@ def test_tables_have_the_shape_of_the_papers(tmp_path):
     assert [len(cell) for cell in figures] == [3, 3]
     assert figures[0] == sorted(figures[0], reverse=True)
     assert figures[0][0] > figures[1][0]
-    assert "TfLiteXNNPackDelegate 31/31 in 1" in shown
+    assert "XNNPack 31/31 in 1" in shown
     assert "CONV_2D" in shown
 
 
