@@ -85,3 +85,7 @@ class TrainingError(IntonlyError):
     """Training went wrong (for example a NaN loss); names the step."""
 
     exit_code = 1
+
+
+class IncomparableError(IntonlyError):
+    """Two measurements differ in more than what is to be compared; says in what."""
