@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import sys
 
 from tests.fakephone.clock import CPUFREQ, THERMAL_STATUS
 from tests.fakephone.scenario import Cluster, Scenario
@@ -32,6 +33,8 @@ def build(root: pathlib.Path) -> None:
         (root / folder).mkdir(parents=True)
     shutil.copytree(_SYSTEM, root / "system")
     (root / "system/bin/sh").symlink_to("/bin/sh")
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (root / "system/bin/python3").symlink_to(pathlib.Path(sys.base_prefix) / "bin" / name)
     (root / "fake/fixed_performance").write_text("false\n")
     (root / "fake/commands").touch()
 

@@ -28,6 +28,9 @@ from tests.fakephone.scenario import Scenario, to_json
 _REPO = pathlib.Path(__file__).resolve().parents[2]
 _NAMESPACE = ["unshare", "-r", "-m", "--pid", "--fork", "--kill-child"]
 _SETUP = pathlib.Path(__file__).parent / "namespace.sh"
+_LEADING_ADB = ("ANDROID_ADB_SERVER_PORT", "HOME", "TMPDIR", "ADB_MDNS")
+# Waits for the end of its input, which comes when it is told to, or when this process dies.
+_GUARD = 'read _; adb kill-server; exec rm -rf "$1"'
 STORAGE = "/data/local/tmp"
 _CONNECT_TIMEOUT_S = 30.0
 # adb takes the odd ports from here to there for emulators.
@@ -82,17 +85,13 @@ class Phone:
 
     def has_process(self, text: str) -> bool:
         """Whether a process whose command line contains this runs on the phone."""
-        found = self._ps().splitlines()
-        return any(text in line for line in found)
-
-    def _ps(self) -> str:
-        process = pathlib.Path(f"/proc/{_namespace_init(self._daemon.pid)}/root{self.root}/proc")
-        lines: list[str] = []
-        for line in process.glob("[0-9]*/cmdline"):
+        # Seen from here, for `ps` on the phone would see itself.
+        proc = pathlib.Path(f"/proc/{_namespace_init(self._daemon.pid)}/root{self.root}/proc")
+        for command_line in proc.glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
-                lines.append(line.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        # The phone's init and daemon are no processes of its user.
-        return "\n".join(line for line in lines if "tests.fakephone.daemon" not in line)
+                if text.encode() in command_line.read_bytes().replace(b"\0", b" "):
+                    return True
+        return False
 
 
 @contextlib.contextmanager
@@ -108,56 +107,39 @@ def phones(*scenarios: Scenario) -> Generator[tuple[Phone, ...], None, None]:
     if reason := _why_not():
         pytest.skip(f"no fake phone: {reason}")
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(_temporary_folder()))
-        environment = stack.enter_context(_adb_server(folder / "home"))
+        folder = stack.enter_context(_folder_with_adb_server())
         yield tuple(
-            stack.enter_context(_running(scenario, folder / f"phone{number}", environment))
+            stack.enter_context(_running(scenario, folder / f"phone{number}"))
             for number, scenario in enumerate(scenarios)
         )
 
 
 @contextlib.contextmanager
-def _temporary_folder() -> Generator[str, None, None]:
-    folder = tempfile.mkdtemp(prefix="fakephone-")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _adb_server(home: pathlib.Path) -> Generator[Mapping[str, str], None, None]:
-    """Yields what leads adb to a server of our own; started, and ended with the `with`."""
-    home.mkdir(parents=True)
-    environment = {
-        "ANDROID_ADB_SERVER_PORT": str(_free_port()),
-        "HOME": str(home),
-        "ADB_MDNS": "0",
-        "TMPDIR": str(home),
-    }
+def _folder_with_adb_server() -> Generator[pathlib.Path, None, None]:
+    """Yields a new folder; os.environ leads adb to a server of our own until the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fakephone-"))
+    values = (str(_free_port()), str(folder), str(folder), "0")
+    environment = dict(zip(_LEADING_ADB, values, strict=True))
     with mock.patch.dict(os.environ, environment):
         os.environ.pop("ANDROID_SERIAL", None)
-        # Ends the server when told to, or when this process dies, by the end of its input.
-        guard = subprocess.Popen(
-            ["sh", "-c", "read _; exec adb kill-server"], stdin=subprocess.PIPE
-        )
+        guard = subprocess.Popen(["sh", "-c", _GUARD, "guard", folder], stdin=subprocess.PIPE)
         try:
             subprocess.run(["adb", "start-server"], check=True, capture_output=True, timeout=30)
-            yield environment
+            yield folder
         finally:
             guard.communicate()
 
 
 @contextlib.contextmanager
-def _running(
-    scenario: Scenario, root: pathlib.Path, environment: Mapping[str, str]
-) -> Generator[Phone, None, None]:
+def _running(scenario: Scenario, root: pathlib.Path) -> Generator[Phone, None, None]:
     image.build(root)
     image.render(scenario, root)
+    environment = {name: os.environ[name] for name in _LEADING_ADB}
     port = environment["ANDROID_ADB_SERVER_PORT"]
     program = [sys.executable, "-m", "tests.fakephone.daemon", str(root), port]
+    setup = ["sh", str(_SETUP), str(root), str(scenario.storage_bytes), sys.base_prefix]
     daemon = subprocess.Popen(
-        [*_NAMESPACE, "sh", str(_SETUP), str(root), str(scenario.storage_bytes), *program],
+        [*_NAMESPACE, *setup, *program],
         cwd=_REPO,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
