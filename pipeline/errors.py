@@ -59,8 +59,16 @@ class DeviceError(IntonlyError):
     """A phone, or the way to it, failed; names the serial."""
 
 
+class DeviceLostError(DeviceError):
+    """The phone or the adb server vanished in the middle; either may return."""
+
+
+class CommandError(DeviceError):
+    """A command on the phone ended with another exit code than 0, or passed its time."""
+
+
 class LogError(DeviceError):
-    """A benchmark log is unusable; carries its tail."""
+    """A benchmark log cannot be used; carries its tail."""
 
 
 class DelegationError(DeviceError):
@@ -77,3 +85,7 @@ class TrainingError(IntonlyError):
     """Training went wrong (for example a NaN loss); names the step."""
 
     exit_code = 1
+
+
+class IncomparableError(IntonlyError):
+    """Two measurements differ in more than what is to be compared; says in what."""

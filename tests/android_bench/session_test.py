@@ -1,0 +1,396 @@
+"""Sessions on the fake phone through the real adb: whole ones, and with everything going wrong."""
+
+import collections
+import dataclasses
+import itertools
+import pathlib
+import threading
+
+import pytest
+
+from android_bench import benchmark_binary, fixed_performance, journal, run_directory, session
+from android_bench.adb import Adb
+from android_bench.gate import Patience
+from android_bench.plan import Cell
+from android_bench.session import Endurance, Settings
+from pipeline.errors import DeviceError, DeviceLostError, ReportError
+from tests.android_bench.fake_benchmark import Model, write_model, write_program
+from tests.fakephone.phone import phone
+from tests.fakephone.scenario import Battery, Fault, Scenario
+
+_QUICK = Settings(num_rounds=2, num_runs=1, min_time_s=0)
+
+
+class _Time:
+    """A clock that only waiting moves."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+_TIME = _Time()
+_PATIENCE = Patience(limit_s=30, now_s=lambda: _TIME.now_s, sleep=_TIME.sleep)
+_ENDURANCE = Endurance(_PATIENCE, return_timeout_s=5)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return _Bench(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A phone that nothing goes wrong with."""
+    with phone() as plain:
+        yield plain
+
+
+class _Bench:
+    """Files of a session, and its cells."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.binary = benchmark_binary.inspect(write_program(folder / "benchmark_model"))
+        self.journal = folder / "journals" / "phone.jsonl"
+
+    def model(self, name: str, model: Model) -> str:
+        return str(write_model(self.folder / name, model))
+
+    def cells(self, *models: str, runtimes=("xnnpack",), threads=(1,), clusters=("big",)):
+        return [Cell(*cell) for cell in itertools.product(models, runtimes, threads, clusters)]
+
+    def run(self, running, cells, settings=_QUICK, **options):
+        options = {"endurance": _ENDURANCE, **options}
+        adb = Adb(running.serial, return_timeout_s=5)
+        return session.run(adb, cells, self.binary, settings, self.journal, **options)
+
+    def records(self, kind: str) -> list[journal.Record]:
+        return journal.of_kind(journal.read(self.journal), kind)
+
+    def accepted(self) -> list[journal.Record]:
+        return [sample for sample in self.records("sample") if sample["accepted"]]
+
+
+def _left_clean(running) -> bool:
+    return (
+        running.files() == []
+        and not running.is_fixed_performance()
+        and not running.has_process("benchmark_model")
+    )
+
+
+def _is_whole(bench: _Bench, cells, num_rounds: int) -> bool:
+    """Every cell has exactly one accepted sample in each round."""
+    counted = collections.Counter(
+        (sample["round"], Cell(**sample["cell"])) for sample in bench.accepted()
+    )
+    return counted == collections.Counter(itertools.product(range(num_rounds), cells))
+
+
+def test_whole_session(bench, running):
+    models = [bench.model(f"m{us}.tflite", Model(us)) for us in (4000, 8000)]
+    cells = bench.cells(
+        *models, runtimes=("xnnpack", "no_xnnpack"), threads=(1, 4), clusters=("little", "big")
+    )
+    records = list(bench.run(running, cells))
+    assert _left_clean(running)
+    assert len(cells) == 16
+    assert _is_whole(bench, cells, 2)
+    samples = bench.records("sample")
+    assert records == samples
+    orders = [
+        [sample["cell"] for sample in samples if sample["round"] == round_] for round_ in (0, 1)
+    ]
+    assert orders[0] != orders[1]
+    masks = {("little", 1): "8", ("little", 4): "f", ("big", 1): "80", ("big", 4): "f0"}
+    for sample in samples:
+        cell = Cell(**sample["cell"])
+        assert sample["mask"] == sample["cpus_allowed"] == masks[cell.cluster, cell.num_threads]
+        latency_us = (4000 if "m4000" in cell.model else 8000) / cell.num_threads
+        assert sample["log"]["median_us"] == latency_us
+        assert sample["log"]["init_us"] == 11500
+        assert sample["log"]["memory"]["overall_mb"] == 5.25
+        assert sample["evidence"]["nodes_taken"] == (31 if cell.runtime == "xnnpack" else 0)
+        assert sample["state_before"]["thermal_status"] == 0
+        assert {*sample["time_in_state_delta"]} == {"little", "big"}
+        assert {*sample["time_in_state_delta"]["big"]} == {"2400000"}
+    (header,) = bench.records("session")
+    assert header["facts"]["model"] == "Fake Phone"
+    assert [model["path"] for model in header["models"]] == models
+    assert len(header["binary"]["sha256"]) == 64
+
+
+def test_rounds_are_resumed_where_they_ended(bench, running):
+    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2, 4))
+    first = list(itertools.islice(session_records := bench.run(running, cells), 4))
+    session_records.close()
+    assert _left_clean(running)
+    second = list(bench.run(running, cells))
+    third = list(bench.run(running, cells))
+    assert (len(first), len(second), third) == (4, 2, [])
+    assert _is_whole(bench, cells, 2)
+    assert len(bench.records("session")) == 1
+
+
+def test_another_request_is_not_resumed(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    with phone() as running:
+        whole = list(bench.run(running, cells))
+        bench.model("a.tflite", Model(200))
+        with pytest.raises(ReportError, match="another models"):
+            next(bench.run(running, cells))
+        bench.model("a.tflite", Model(100))
+        with pytest.raises(ReportError, match=r"settings.num_rounds \(2 then, 3 now\)"):
+            next(bench.run(running, cells, dataclasses.replace(_QUICK, num_rounds=3)))
+        program = bench.binary
+        program.path.write_text(program.path.read_text() + "\n")
+        bench.binary = benchmark_binary.inspect(program.path)
+        with pytest.raises(ReportError, match=r"binary.sha256"):
+            next(bench.run(running, cells))
+        bench.binary = program
+        running.update(properties={"ro.build.fingerprint": "fake/fake/fake:14"})
+        with pytest.raises(ReportError, match=r"facts.fingerprint"):
+            next(bench.run(running, cells))
+        assert _left_clean(running)
+    assert bench.records("sample") == whole
+
+
+@pytest.mark.parametrize(
+    ("effect", "after_bytes"), [("vanish", 0), ("vanish", 300), ("kill_server", 300)]
+)
+def test_lost_in_mid_run_and_back(bench, effect, after_bytes):
+    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    with phone(Scenario(faults=(fault,))) as running:
+        kinds = [record["kind"] for record in bench.run(running, cells, settings)]
+        assert _left_clean(running)
+    assert kinds == ["sample", "lost", "returned", "sample", "sample", "sample"]
+    assert _is_whole(bench, cells, 2)
+    assert "the phone or adb's server was lost" in bench.records("lost")[0]["message"]
+
+
+def test_lost_in_mid_push_and_back(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    fault = Fault("push", "vanish", after_bytes=50)
+    with phone(Scenario(faults=(fault,))) as running:
+        list(bench.run(running, cells))
+        assert _left_clean(running)
+    assert _is_whole(bench, cells, 2)
+
+
+def test_lost_for_good_keeps_what_was_measured(bench, monkeypatch):
+    monkeypatch.setattr(run_directory, "_FAREWELL_S", 0.1)
+    monkeypatch.setattr(fixed_performance, "_FAREWELL_S", 0.1)
+    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    fault = Fault("command", "vanish", "--graph=", nth=3, back_after_s=None)
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    endurance = dataclasses.replace(_ENDURANCE, return_timeout_s=0.3)
+    with phone(Scenario(faults=(fault,))) as running:
+        records = bench.run(running, cells, settings, endurance=endurance)
+        with pytest.raises(DeviceLostError, match=f"{running.serial}: waited 0.3 s"):
+            list(records)
+    assert len(bench.accepted()) == 2
+    assert journal.to_undo(journal.read(bench.journal)) == {fixed_performance.WHAT}
+
+
+def test_lost_again_and_again_is_given_up(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    faults = tuple(Fault("command", "vanish", "--graph=", nth=nth) for nth in range(1, 9))
+    with phone(Scenario(faults=faults)) as running:
+        with pytest.raises(DeviceLostError):
+            list(bench.run(running, cells))
+        assert _left_clean(running)
+    assert len(bench.records("lost")) == _ENDURANCE.max_losses + 1
+
+
+def test_back_with_another_system(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    fault = Fault("command", "vanish", "--graph=", nth=2)
+    with phone(Scenario(faults=(fault,))) as running:
+        records = bench.run(running, cells)
+        for record in records:
+            if record["kind"] == "lost":
+                break
+        running.update(properties={"ro.build.fingerprint": "fake/fake/fake:14"})
+        with pytest.raises(DeviceError, match=r"return with the system .* got fake/fake/fake:14"):
+            list(records)
+
+
+def test_hot_before_waits(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    with phone(Scenario(thermal=(3, 2, 1, 0))) as running:
+        kinds = [record["kind"] for record in bench.run(running, cells)]
+    assert kinds == ["cooled_down", "sample", "sample"]
+    assert bench.records("cooled_down")[0]["waited_s"] == 3 * _PATIENCE.poll_s
+    assert _is_whole(bench, cells, 2)
+
+
+def test_hot_after_rejects_and_repeats(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    # Questions: before, after; before, after (hot), before (hot, then cool), ...
+    with phone(Scenario(thermal=(0, 0, 0, 3, 3, 0))) as running:
+        list(bench.run(running, cells))
+        assert _left_clean(running)
+    samples = bench.records("sample")
+    assert [sample["accepted"] for sample in samples] == [True, False, True, True, True]
+    assert samples[1]["cell"] == samples[2]["cell"]
+    assert "thermal status is 3 (severe)" in samples[1]["rejected_because"]
+    assert _is_whole(bench, cells, 2)
+
+
+def test_a_phone_that_stays_hot(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    with phone(Scenario(thermal=(0, 0, 4))) as running:
+        with pytest.raises(DeviceError, match=r"stays hot.*4 \(critical\)"):
+            list(bench.run(running, cells, settings))
+        assert _left_clean(running)
+        running.update(thermal=(0,))
+        list(bench.run(running, cells, settings))
+    assert _is_whole(bench, cells, 2)
+
+
+def test_a_phone_that_heats_in_every_process(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    with phone(Scenario(thermal=(0, 3) * 9)) as running:
+        with pytest.raises(DeviceError, match=r"gets too warm whenever it measures .*3 samples"):
+            list(bench.run(running, cells))
+        assert _left_clean(running)
+    assert len(bench.records("sample")) == _ENDURANCE.max_rejected
+
+
+def test_an_empty_battery_is_refused_before_anything_is_measured(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    with phone(Scenario(battery=Battery(level=7))) as running:
+        with pytest.raises(DeviceError, match="battery holds 7 %, needed at least 20 %"):
+            list(bench.run(running, cells))
+        assert _left_clean(running)
+    assert bench.records("sample") == []
+
+
+def test_impossible_cells_are_refused_before_a_journal_is_begun(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)), clusters=("prime",))
+    with phone() as running, pytest.raises(DeviceError, match="no cluster 'prime'"):
+        list(bench.run(running, cells))
+    assert not bench.journal.exists()
+
+
+def test_partial_delegation_is_a_failure_and_the_others_go_on(bench, running):
+    whole = bench.model("whole.tflite", Model(100))
+    part = bench.model("part.tflite", Model(100, nodes_taken=30, partitions=3))
+    cells = bench.cells(whole, part, runtimes=("gpu",))
+    list(bench.run(running, cells))
+    assert _left_clean(running)
+    (failure,) = bench.records("failure")
+    assert failure["cell"]["model"] == part
+    assert "30 of 31" in failure["message"]
+    assert {sample["cell"]["model"] for sample in bench.accepted()} == {whole}
+    assert len(bench.accepted()) == 2
+
+
+def test_partial_delegation_where_it_is_allowed(bench, running):
+    model = bench.model("a.tflite", Model(100, nodes_taken=30, partitions=3))
+    cells = bench.cells(model, runtimes=("gpu",))
+    settings = dataclasses.replace(_QUICK, allow_partial_delegation=True)
+    list(bench.run(running, cells, settings))
+    assert [sample["evidence"]["nodes_taken"] for sample in bench.accepted()] == [30, 30]
+
+
+def test_a_model_that_always_fails(bench, running):
+    good = bench.model("good.tflite", Model(100))
+    bad = bench.model("bad.tflite", Model(100, fails=True))
+    cells = bench.cells(good, bad)
+    list(bench.run(running, cells))
+    (failure,) = bench.records("failure")
+    assert failure["cell"]["model"] == bad
+    assert "Benchmarking failed" in failure["message"]
+    rejected = [sample for sample in bench.records("sample") if not sample["accepted"]]
+    assert len(rejected) == _ENDURANCE.max_rejected
+    assert len(bench.accepted()) == 2
+
+
+@pytest.mark.parametrize(
+    ("effect", "after_bytes"), [("garbage", 0), ("truncate", 0), ("truncate", 400)]
+)
+def test_unusable_logs_are_rejected_and_repeated(bench, effect, after_bytes):
+    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
+    with phone(Scenario(faults=(fault,))) as running:
+        list(bench.run(running, cells))
+        assert _left_clean(running)
+    assert _is_whole(bench, cells, 2)
+    for sample in bench.accepted():
+        assert sample["log"]["median_us"] == 100 / sample["cell"]["num_threads"]
+
+
+def test_a_process_that_hangs_is_ended_and_repeated(bench, monkeypatch):
+    monkeypatch.setattr(session, "_START_UP_S", 0.5)
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    settings = dataclasses.replace(_QUICK, max_time_s=0.2, warmup_s=0)
+    with phone(Scenario(faults=(Fault("command", "hang", "--graph="),))) as running:
+        list(bench.run(running, cells, settings))
+        assert _left_clean(running)
+    samples = bench.records("sample")
+    assert [sample["accepted"] for sample in samples] == [False, True, True]
+    assert "did not end within 0.7 s" in samples[0]["rejected_because"]
+
+
+def test_fixed_performance_mode_is_on_only_meanwhile(bench, running):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    modes = [running.is_fixed_performance() for _ in bench.run(running, cells, settings)]
+    assert _left_clean(running)
+    assert modes == [True, True]
+
+
+def test_a_phone_without_that_mode(bench):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    with phone(Scenario(has_fixed_performance_mode=False)) as running:
+        with pytest.raises(DeviceError, match=r"leave out --fixed_perf.*FIXED_PERFORMANCE"):
+            list(bench.run(running, cells, settings))
+        assert _left_clean(running)
+
+
+def test_what_a_killed_session_left_on_is_undone_by_the_next(bench, running):
+    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    # The state a kill leaves: told to the journal, told to the phone, not undone.
+    list(itertools.islice(records := bench.run(running, cells), 1))
+    records.close()
+    with journal.Journal(bench.journal) as opened:
+        fixed_performance.turn_on(Adb(running.serial), opened)
+    assert running.is_fixed_performance()
+    assert not any(running.is_fixed_performance() for _ in bench.run(running, cells))
+    assert _left_clean(running)
+    assert journal.to_undo(journal.read(bench.journal)) == set()
+
+
+def test_stopped_from_another_thread_in_mid_run(bench, running):
+    cells = bench.cells(bench.model("a.tflite", Model(100, seconds=30)))
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    stop = threading.Event()
+    threading.Timer(1.0, stop.set).start()
+    assert list(bench.run(running, cells, settings, stop=stop)) == []
+    assert _left_clean(running)
+    assert bench.records("sample") == []
+
+
+def test_interrupted_in_mid_run(bench, running, monkeypatch):
+    cells = bench.cells(bench.model("a.tflite", Model(100, seconds=30)))
+    settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
+    stop = threading.Event()
+
+    def interrupt_once_it_runs() -> bool:
+        if running.has_process("--graph="):
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(stop, "is_set", interrupt_once_it_runs)
+    with pytest.raises(KeyboardInterrupt):
+        list(bench.run(running, cells, settings, stop=stop))
+    assert _left_clean(running)
+    assert bench.records("sample") == []
