@@ -11,7 +11,8 @@ import time
 import pytest
 
 from android_bench import fleet, journal
-from tests.android_bench.fake_benchmark import Model, write_model, write_program
+from tests.fakephone.binaries import behaviour
+from tests.fakephone.binaries.behaviour import Behaviour
 from tests.fakephone.phone import phone, phones
 from tests.fakephone.scenario import Fault, Scenario
 
@@ -22,9 +23,9 @@ _QUICK = ("--num_rounds=2", "--num_runs=1", "--min_time_s=0")
 @pytest.fixture
 def files(tmp_path):
     """Two models and the program."""
-    write_program(tmp_path / "benchmark_model")
-    write_model(tmp_path / "float.tflite", Model(9000))
-    write_model(tmp_path / "int8.tflite", Model(3000))
+    behaviour.write(tmp_path / "benchmark_model", Behaviour(us_per_model_kb=1000))
+    (tmp_path / "float.tflite").write_bytes(bytes(9000))
+    (tmp_path / "int8.tflite").write_bytes(bytes(3000))
     return tmp_path
 
 
@@ -90,13 +91,13 @@ def test_phones_side_by_side_and_one_dies(run_tool, files):
 
 
 def test_partial_delegation_is_not_good(run_tool, files):
-    write_model(files / "float.tflite", Model(9000, nodes_taken=30, partitions=3))
+    behaviour.write(files / "benchmark_model", Behaviour(delegation={"gpu": "partial"}))
     with phone() as running:
         arguments = _arguments(files, f"--device={running.serial}", "--runtime=gpu")
-        done = run_tool("benchmark", *arguments, f"--model={files / 'int8.tflite'}")
+        done = run_tool("benchmark", *arguments, "--runtime=xnnpack")
         assert _is_left_clean(running)
         assert done.returncode == 1, done.stderr
-        assert "took only 30 of 31 nodes" in " ".join(done.stdout.split())
+        assert "took only 23 of 31 nodes" in " ".join(done.stdout.split())
         assert len(_samples(files, running.serial)) == 2
         allowed = run_tool(
             "benchmark",
@@ -109,7 +110,8 @@ def test_partial_delegation_is_not_good(run_tool, files):
 
 def _begun(files: pathlib.Path, serial: str, *more: str) -> subprocess.Popen[str]:
     """The tool, in the middle of its second process."""
-    write_model(files / "float.tflite", Model(9000, seconds=0.7))
+    slow = Behaviour(latency_us={"xnnpack": 200e3}, is_real_time=True)
+    behaviour.write(files / "benchmark_model", slow)
     arguments = _arguments(files, f"--device={serial}", "--fixed_performance_mode", *more)
     running = subprocess.Popen(
         [sys.executable, "-m", "tools.benchmark", *arguments],
