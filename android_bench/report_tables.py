@@ -8,6 +8,7 @@ from rich.table import Table
 
 from android_bench.plan import Cell
 from android_bench.report import CellReport, Pair, PhoneReport
+from android_bench.runtimes import Evidence
 from android_bench.statistics import CONFIDENCE, Latency
 
 _UNKNOWN = "-"
@@ -171,13 +172,13 @@ def _held(cell: CellReport) -> str:
 
 
 def _delegated(cell: CellReport) -> str:
-    return "; ".join(_proof(**proof) for proof in cell.evidence) or _UNKNOWN
+    return "; ".join(map(_proof, cell.evidence)) or _UNKNOWN
 
 
-def _proof(delegate: str, nodes_taken=None, nodes_total=None, partitions=None, **_: object) -> str:
-    if not delegate:
+def _proof(evidence: Evidence) -> str:
+    if not evidence.delegate:
         return "none, as asked"
-    name = delegate.removeprefix("TfLite").removesuffix("Delegate")
-    nodes = "" if nodes_taken is None else f" {nodes_taken}/{nodes_total}"
-    pieces = "" if partitions is None else f" in {partitions}"
-    return f"{name}{nodes}{pieces}"
+    name = evidence.delegate.removeprefix("TfLite").removesuffix("Delegate")
+    taken, partitions = evidence.nodes_taken, evidence.partitions
+    nodes = evidence.extent if taken is None else f"{taken}/{evidence.nodes_total}"
+    return f"{name} {nodes}" + ("" if partitions is None else f" in {partitions}")
