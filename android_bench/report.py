@@ -100,12 +100,16 @@ class PhoneReport:
     Attributes:
       journal: Where it was read.
       header: Phone, binary, models, settings.
+      num_losses: How often the phone was lost and waited for.
+      cooled_down_s: Time spent waiting for it to cool.
       cells: In the order asked for.
       pairs: Every model against the baseline model of the same session, all else equal.
     """
 
     journal: pathlib.Path
     header: Header
+    num_losses: int
+    cooled_down_s: float
     cells: tuple[CellReport, ...]
     pairs: tuple[Pair, ...]
 
@@ -123,10 +127,12 @@ def of_session(session: Session, baseline_model: str | None = None, seed: int = 
       ReportError: The session has no such model.
     """
     return PhoneReport(
-        session.path,
-        session.header,
-        tuple(_cell_report(session, cell, seed) for cell in session.cells),
-        _pairs(session, baseline_model),
+        journal=session.path,
+        header=session.header,
+        num_losses=session.num_losses,
+        cooled_down_s=session.cooled_down_s,
+        cells=tuple(_cell_report(session, cell, seed) for cell in session.cells),
+        pairs=_pairs(session, baseline_model),
     )
 
 

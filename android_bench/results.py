@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from android_bench import journal, op_profile, plan, statistics
+from android_bench import journal, op_profile, plan, session, statistics
 from android_bench.journal import Record
 from android_bench.plan import Cell
 from android_bench.runtimes import Evidence
@@ -100,6 +100,8 @@ class Session:
       cells: In the order asked for.
       samples: In the order taken; of a cell and round at most one is not rejected.
       failures: Cell -> why it cannot be measured on this phone.
+      num_losses: How often the phone was lost and waited for.
+      cooled_down_s: Time spent waiting for it to cool.
     """
 
     path: pathlib.Path
@@ -107,6 +109,8 @@ class Session:
     cells: tuple[Cell, ...]
     samples: tuple[Sample, ...]
     failures: Mapping[Cell, str]
+    num_losses: int
+    cooled_down_s: float
 
     def accepted(self, cell: Cell) -> dict[int, Sample]:
         """Returns round -> the sample that counts, in the order of rounds."""
@@ -135,6 +139,7 @@ def read(path: pathlib.Path) -> Session:
     cells = _converted(lambda record: list(map(to_cell, record["cells"])), sessions[0], first)
     samples: list[Sample] = []
     failures: dict[Cell, str] = {}
+    cooled_down_s = 0.0
     for number, record in enumerate(records, 1):
         where = f"{path}: record {number}"
         if record["kind"] == plan.SAMPLE:
@@ -142,8 +147,18 @@ def read(path: pathlib.Path) -> Session:
         elif record["kind"] == plan.FAILURE:
             cell = _converted(lambda record: to_cell(record["cell"]), record, where)
             failures[cell] = _converted(lambda record: _text(record["message"]), record, where)
+        elif record["kind"] == session.COOLED_DOWN:
+            cooled_down_s += _converted(lambda record: _number(record["waited_s"]), record, where)
     cells.extend(sample.cell for sample in samples)
-    return Session(path, header, tuple(dict.fromkeys(cells)), tuple(samples), failures)
+    return Session(
+        path=path,
+        header=header,
+        cells=tuple(dict.fromkeys(cells)),
+        samples=tuple(samples),
+        failures=failures,
+        num_losses=len(journal.of_kind(records, session.LOST)),
+        cooled_down_s=cooled_down_s,
+    )
 
 
 def _converted(convert: Callable[[Record], _Value], record: Record, where: str) -> _Value:

@@ -58,7 +58,11 @@ def test_rejected_and_failed(tmp_path):
         synthetic.sample(_CELL, 0, 2.0, 10.0),
         {"kind": "failure", "cell": dataclasses.asdict(synthetic.CELLS[1]), "message": "fell back"},
         {"kind": "lost", "message": "cable"},
+        {"kind": "cooled_down", "waited_s": 30.0},
+        {"kind": "cooled_down", "waited_s": 12.5},
+        {"kind": "returned"},
     )
+    assert (session.num_losses, session.cooled_down_s) == (1, 42.5)
     assert [sample.rejected_because for sample in session.samples] == ["hot", "dead", ""]
     assert session.accepted(_CELL)[0].condition.at_s == 2.0
     assert session.failures == {synthetic.CELLS[1]: "fell back"}
