@@ -288,6 +288,23 @@ def test_impossible_cells_are_refused_before_a_journal_is_begun(bench):
     assert not bench.journal.exists()
 
 
+def test_a_runtime_that_the_binary_lacks_is_refused_before_a_journal_is_begun(bench, running):
+    bench.binary = bench.program(Behaviour(tool="litert"))
+    cells = bench.cells(bench.model(), runtimes=("xnnpack", "nnapi"))
+    with pytest.raises(DeviceError, match="'nnapi' needs a benchmark binary of kind tflite"):
+        list(bench.run(running, cells))
+    assert not bench.journal.exists()
+
+
+def test_the_other_tool(bench, running):
+    bench.binary = bench.program(Behaviour(tool="litert"))
+    cells = bench.cells(bench.model(), runtimes=("xnnpack", "gpu"))
+    list(bench.run(running, cells))
+    assert _is_whole(bench, cells, 2)
+    latencies = {s["cell"]["runtime"]: s["log"]["median_us"] for s in bench.accepted()}
+    assert latencies == {"xnnpack": 9000, "gpu": 4000}
+
+
 def test_partial_delegation_is_a_failure_and_the_others_go_on(bench, running):
     bench.binary = bench.program(Behaviour(delegation={"gpu": "partial"}))
     cells = bench.cells(bench.model(), runtimes=("gpu", "xnnpack"))
