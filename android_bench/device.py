@@ -44,13 +44,13 @@ _STATE_FILES = (
 _FACTS_SCRIPT = f"""{_BEGIN_SCRIPT}
 section getprop; getprop 2>/dev/null
 section uname; uname -r 2>/dev/null
-section {_FILES}; grep -Hs '' {" ".join(_FACTS_FILES)}
+section {_FILES}; grep -Hs '^' {" ".join(_FACTS_FILES)}
 """
 _STATE_SCRIPT = f"""{_BEGIN_SCRIPT}
 section thermalservice; dumpsys thermalservice 2>/dev/null
 section battery; dumpsys battery 2>/dev/null
 section power; dumpsys power 2>/dev/null | grep mWakefulness=
-section {_FILES}; grep -Hs '' {" ".join(_STATE_FILES)}
+section {_FILES}; grep -Hs '^' {" ".join(_STATE_FILES)}
 """
 
 # Fields of /sys/class/thermal are in thousandths of a degree, but some kernels write degrees.
