@@ -1,8 +1,8 @@
 """The transport against a phone on loopback, through the real adb, with all that goes wrong."""
 
+import concurrent.futures
 import os
 import subprocess
-import threading
 import time
 
 import pytest
@@ -216,19 +216,24 @@ def test_several_phones_at_once():
             adb.select([])
         both = adb.select(["all"])
         assert [each.serial for each in both] == sorted([first.serial, second.serial])
-        threads = [
-            threading.Thread(
-                target=each.shell,
-                kwargs=_script(f"sleep 0.2; echo {each.serial} > {_REMOTE}"),
-            )
-            for each in both
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for each in both:
+                pool.submit(each.shell, **_script(f"echo {each.serial} > {_REMOTE}"))
         for p in (first, second):
             assert (p.storage / "file").read_text() == f"{p.serial}\n"
+
+
+def test_all_come_back_to_a_server_that_was_killed_under_them():
+    killing = Scenario(faults=(Fault("command", "kill_server", "echo", after_bytes=1),))
+    with phones(killing, Scenario(), Scenario()) as running:
+        command = "echo; sleep 0.3; echo done"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            done = [
+                pool.submit(adb.Adb(p.serial).shell, **_script(command, repeatable=True))
+                for p in running
+            ]
+        assert [each.result().stdout for each in done] == ["\ndone\n"] * 3
+        assert len(running[0].commands()) == 2
 
 
 def test_one_phone_that_is_there_twice():

@@ -198,18 +198,18 @@ def _free_port() -> int:
             return port
 
 
-@functools.cache
 def _why_not() -> str | None:
     if shutil.which("adb") is None:
         return "needed adb on PATH, found none: apt-get install adb"
     if shutil.which("unshare") is None:
         return "needed unshare (util-linux) on PATH, found none"
-    tried = subprocess.run(
-        [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode != 0:
-        return f"needed user namespaces with mounts, got: {tried.stderr.strip()}"
+    if refusal := _refusal_of_namespaces():
+        return f"needed user namespaces with mounts, got: {refusal}"
     return None
+
+
+@functools.cache
+def _refusal_of_namespaces() -> str:
+    command = [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tried.stderr.strip() or "no reason" if tried.returncode else ""
