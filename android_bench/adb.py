@@ -55,8 +55,8 @@ _WRAPPED = "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; echo {en
 
 _ADDRESS = re.compile(r".+:\d+")
 
-# How adb words what the phone itself answered, as against a connection that broke.
-_ANSWERED_BY_DEVICE = re.compile(r": remote |remote object|read-only|Permission denied")
+# How adb words a refusal, by the phone or by this machine's disk, as against a broken connection.
+_REFUSED = re.compile(r": remote |remote object|adb: error: (cannot|stat failed)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,7 +255,7 @@ class Adb:
         if done.returncode == 0:
             return
         wrote = done.stderr + done.stdout
-        if not _ANSWERED_BY_DEVICE.search(wrote):
+        if not _REFUSED.search(wrote):
             raise self._lost(shown, done)
         raise CommandError(f"{self.serial}: `{shown}` was refused: {_tail(wrote)}")
 

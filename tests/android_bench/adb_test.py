@@ -98,9 +98,10 @@ def test_push_of_what_is_not_there(sound, tmp_path):
         sound.push(tmp_path / "none", _REMOTE, timeout_s=_TIMEOUT_S)
 
 
-def test_push_to_where_nothing_can_be_written(sound, megabytes):
-    with pytest.raises(CommandError, match="refused: "):
-        sound.push(megabytes, "/usr/model", timeout_s=_TIMEOUT_S)
+@pytest.mark.parametrize("target", ["/usr/model", "/dev/null/model", "/proc/model"])
+def test_push_to_where_nothing_can_be_written(sound, megabytes, target):
+    with pytest.raises(CommandError, match=rf"adb push .*{target}` was refused: "):
+        sound.push(megabytes, target, timeout_s=_TIMEOUT_S)
 
 
 def test_push_to_full_storage(megabytes):
@@ -110,8 +111,9 @@ def test_push_to_full_storage(megabytes):
             adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
 
 
-def test_push_waits_for_a_phone_that_vanishes_in_it(megabytes):
-    with _with_fault(Fault("push", "vanish", after_bytes=1 << 20)) as p:
+@pytest.mark.parametrize(("on", "after_bytes"), [("stat", 0), ("push", 0), ("push", 1 << 20)])
+def test_push_waits_for_a_phone_that_vanishes_in_it(megabytes, on, after_bytes):
+    with _with_fault(Fault(on, "vanish", after_bytes=after_bytes)) as p:
         adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
         assert (p.storage / "file").read_bytes() == megabytes.read_bytes()
 
@@ -123,8 +125,9 @@ def test_push_to_a_phone_that_stays_away(megabytes):
         assert 0 < (p.storage / "file").stat().st_size < megabytes.stat().st_size
 
 
-def test_pull_waits_for_a_phone_that_vanishes_in_it(megabytes, tmp_path):
-    with _with_fault(Fault("pull", "vanish", after_bytes=1 << 20)) as p:
+@pytest.mark.parametrize(("on", "after_bytes"), [("stat", 0), ("pull", 0), ("pull", 1 << 20)])
+def test_pull_waits_for_a_phone_that_vanishes_in_it(megabytes, tmp_path, on, after_bytes):
+    with _with_fault(Fault(on, "vanish", after_bytes=after_bytes)) as p:
         (p.storage / "file").write_bytes(megabytes.read_bytes())
         adb.Adb(p.serial).pull(_REMOTE, tmp_path / "back", timeout_s=_TIMEOUT_S)
         assert (tmp_path / "back").read_bytes() == megabytes.read_bytes()

@@ -3,6 +3,12 @@
 Each `with` has an adb server and keys of its own; os.environ leads to them until it ends, so that
 code under test and programs it starts see these phones and no others. Where a phone cannot be had
 (no adb, no user namespaces) the test is skipped with the reason.
+
+Played by a shell in a namespace: real files, pipes, signals and a full disk; the tools are this
+machine's (dash, coreutils), or with Scenario.processor Android's (mksh, toybox) for arm64. By
+scripts of a few lines in system/bin: getprop, settings, dumpsys, cmd, input, taskset, uname, nproc,
+each as far as a benchmark needs it. Not at all: SELinux, other users than root, ptys, the odd
+firmware of a maker.
 """
 
 import contextlib
