@@ -106,7 +106,7 @@ def test_push_to_where_nothing_can_be_written(sound, megabytes):
 def test_push_to_full_storage(megabytes):
     with phone() as p:
         p.fill_storage(free_bytes=1 << 20)
-        with pytest.raises(CommandError, match=r"refused: .*No space left on device"):
+        with pytest.raises(CommandError, match=r"(?s)refused: .*No space left on device"):
             adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
 
 
@@ -229,6 +229,14 @@ def test_several_phones_at_once():
             thread.join()
         for p in (first, second):
             assert (p.storage / "file").read_text() == f"{p.serial}\n"
+
+
+def test_one_phone_that_is_there_twice():
+    with phone() as p:
+        again = p.serial.replace("127.0.0.1", "localhost")
+        expected = rf"{again}: needed different phones, this is also {p.serial}"
+        with pytest.raises(DeviceError, match=expected):
+            adb.select([p.serial, again])
 
 
 def test_one_that_vanishes_does_not_stop_the_other():
