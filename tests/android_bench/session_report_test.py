@@ -6,18 +6,23 @@ from android_bench import benchmark_binary, report, results, session
 from android_bench.adb import Adb
 from android_bench.plan import Cell
 from pipeline import errors
-from tests.android_bench.fake_benchmark import Model, write_model, write_program
+from tests.fakephone.binaries import behaviour
+from tests.fakephone.binaries.behaviour import Behaviour
 from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Scenario
 
-_BASE_US = 20_000
+_BINARY = Behaviour(us_per_model_kb=1000)
 _SETTINGS = session.Settings(num_rounds=7, num_runs=1, min_time_s=0)
 _REAL = {"ro.boot.qemu": "0", "ro.kernel.qemu": "0"}
 
 
-def _measure(tmp_path, scenario, *models):
-    cells = [Cell(str(model), "xnnpack", 1, "big") for model in models]
-    binary = benchmark_binary.inspect(write_program(tmp_path / "benchmark_model"))
+def _measure(tmp_path, scenario, **size_by_model):
+    cells: list[Cell] = []
+    for name, size_bytes in size_by_model.items():
+        model = tmp_path / f"{name}.tflite"
+        model.write_bytes(bytes(size_bytes))
+        cells.append(Cell(str(model), "xnnpack", 1, "big"))
+    binary = benchmark_binary.inspect(behaviour.write(tmp_path / "benchmark_model", _BINARY))
     path = tmp_path / "phone.jsonl"
     with phone(scenario) as running:
         list(session.run(Adb(running.serial), cells, binary, _SETTINGS, path))
@@ -25,14 +30,13 @@ def _measure(tmp_path, scenario, *models):
 
 
 def test_a_planted_slowdown_is_claimed_and_no_other(tmp_path):
-    models = [
-        write_model(tmp_path / name, Model(latency_us))
-        for name, latency_us in (("old", _BASE_US), ("same", _BASE_US), ("slow", 20_600))
-    ]
-    measured = report.of_session(_measure(tmp_path, Scenario(properties=_REAL), *models))
+    # 1 ms for each KB of model, besides 9 ms.
+    sizes = {"old": 11_000, "same": 11_000, "slow": 11_600}
+    found = _measure(tmp_path, Scenario(properties=_REAL), **sizes)
+    measured = report.of_session(found)
     assert [cell.num_accepted for cell in measured.cells] == [7, 7, 7]
     assert measured.cells[0].latency is not None
-    assert measured.cells[0].latency.median_us.median == _BASE_US
+    assert measured.cells[0].latency.median_us.median == 20_000
     assert measured.cells[0].held_mhz["big"].median == 2400
     assert measured.cells[0].evidence[0].nodes_taken == 31
     same, slow = measured.pairs
@@ -44,9 +48,8 @@ def test_a_planted_slowdown_is_claimed_and_no_other(tmp_path):
 
 
 def test_a_phone_in_qemu_has_no_latency(tmp_path):
-    model = write_model(tmp_path / "net", Model(_BASE_US))
     emulated = Scenario(properties={"ro.boot.qemu": "1"})
-    measured = _measure(tmp_path, emulated, model)
+    measured = _measure(tmp_path, emulated, net=1000)
     (cell,) = report.of_session(measured).cells
     assert cell.num_accepted == 7
     assert cell.latency is None
