@@ -15,6 +15,7 @@ import pytest
         "pipeline.certificate",
         "android_bench.host",
         "android_bench.adb",
+        "android_bench.fleet",
         "android_bench.plots",
         "android_bench.report_tables",
     ],

@@ -11,17 +11,16 @@ from tests.fakephone.binaries.behaviour import Behaviour
 from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Scenario
 
-_BINARY = Behaviour(us_per_model_kb=1000)
+_BASE_US = 20_000
+_BASE_BYTES = 10_000
+# So that a model's size is its latency: 2 us a byte.
+_BINARY = Behaviour(latency_us={"xnnpack": 0.0}, us_per_model_kb=2000)
 _SETTINGS = session.Settings(num_rounds=7, num_runs=1, min_time_s=0)
 _REAL = {"ro.boot.qemu": "0", "ro.kernel.qemu": "0"}
 
 
-def _measure(tmp_path, scenario, **size_by_model):
-    cells: list[Cell] = []
-    for name, size_bytes in size_by_model.items():
-        model = tmp_path / f"{name}.tflite"
-        model.write_bytes(bytes(size_bytes))
-        cells.append(Cell(str(model), "xnnpack", 1, "big"))
+def _measure(tmp_path, scenario, *models):
+    cells = [Cell(str(model), "xnnpack", 1, "big") for model in models]
     binary = benchmark_binary.inspect(behaviour.write(tmp_path / "benchmark_model", _BINARY))
     path = tmp_path / "phone.jsonl"
     with phone(scenario) as running:
@@ -29,14 +28,20 @@ def _measure(tmp_path, scenario, **size_by_model):
     return results.read(path)
 
 
+def _model(path, size_bytes):
+    path.write_bytes(bytes(size_bytes))
+    return path
+
+
 def test_a_planted_slowdown_is_claimed_and_no_other(tmp_path):
-    # 1 ms for each KB of model, besides 9 ms.
-    sizes = {"old": 11_000, "same": 11_000, "slow": 11_600}
-    found = _measure(tmp_path, Scenario(properties=_REAL), **sizes)
-    measured = report.of_session(found)
+    models = [
+        _model(tmp_path / name, size_bytes)
+        for name, size_bytes in (("old", _BASE_BYTES), ("same", _BASE_BYTES), ("slow", 10_300))
+    ]
+    measured = report.of_session(_measure(tmp_path, Scenario(properties=_REAL), *models))
     assert [cell.num_accepted for cell in measured.cells] == [7, 7, 7]
     assert measured.cells[0].latency is not None
-    assert measured.cells[0].latency.median_us.median == 20_000
+    assert measured.cells[0].latency.median_us.median == _BASE_US
     assert measured.cells[0].held_mhz["big"].median == 2400
     assert measured.cells[0].evidence[0].nodes_taken == 31
     same, slow = measured.pairs
@@ -48,8 +53,9 @@ def test_a_planted_slowdown_is_claimed_and_no_other(tmp_path):
 
 
 def test_a_phone_in_qemu_has_no_latency(tmp_path):
+    model = _model(tmp_path / "net", _BASE_BYTES)
     emulated = Scenario(properties={"ro.boot.qemu": "1"})
-    measured = _measure(tmp_path, emulated, net=1000)
+    measured = _measure(tmp_path, emulated, model)
     (cell,) = report.of_session(measured).cells
     assert cell.num_accepted == 7
     assert cell.latency is None

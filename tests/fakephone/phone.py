@@ -3,6 +3,12 @@
 Each `with` has an adb server and keys of its own; os.environ leads to them until it ends, so that
 code under test and programs it starts see these phones and no others. Where a phone cannot be had
 (no adb, no user namespaces) the test is skipped with the reason.
+
+Played by a shell in a namespace: real files, pipes, signals and a full disk; the tools are this
+machine's (dash, coreutils), or with Scenario.processor Android's (mksh, toybox) for arm64. By
+scripts of a few lines in system/bin: getprop, settings, dumpsys, cmd, input, taskset, uname, nproc,
+each as far as a benchmark needs it. Not at all: SELinux, other users than root, ptys, the odd
+firmware of a maker.
 """
 
 import contextlib
@@ -22,7 +28,7 @@ from unittest import mock
 
 import pytest
 
-from tests.fakephone import image
+from tests.fakephone import emulated, image
 from tests.fakephone.scenario import Scenario, to_json
 
 _REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -104,7 +110,8 @@ def phone(scenario: Scenario | None = None) -> Generator[Phone, None, None]:
 @contextlib.contextmanager
 def phones(*scenarios: Scenario) -> Generator[tuple[Phone, ...], None, None]:
     """Yields phones, all connected to one adb server."""
-    if reason := _why_not():
+    is_emulated = any(scenario.processor for scenario in scenarios)
+    if reason := _why_not() or (emulated.why_not() if is_emulated else None):
         pytest.skip(f"no fake phone: {reason}")
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(_folder_with_adb_server())
@@ -132,15 +139,24 @@ def _folder_with_adb_server() -> Generator[pathlib.Path, None, None]:
 
 @contextlib.contextmanager
 def _running(scenario: Scenario, root: pathlib.Path) -> Generator[Phone, None, None]:
-    image.build(root)
+    image.build(scenario, root)
     image.render(scenario, root)
     environment = {name: os.environ[name] for name in _LEADING_ADB}
     port = environment["ANDROID_ADB_SERVER_PORT"]
     program = [sys.executable, "-m", "tests.fakephone.daemon", str(root), port]
-    setup = ["sh", str(_SETUP), str(root), str(scenario.storage_bytes), sys.base_prefix]
+    settings = {
+        "PHONE_ROOT": str(root),
+        "PHONE_STORAGE_BYTES": str(scenario.storage_bytes),
+        "PHONE_USERLAND": "",
+        "PHONE_SHARED": sys.base_prefix,
+        "PHONE_EMULATOR": "",
+    }
+    if scenario.processor:
+        settings |= emulated.settings()
     daemon = subprocess.Popen(
-        [*_NAMESPACE, *setup, *program],
+        [*_NAMESPACE, "sh", str(_SETUP), *program],
         cwd=_REPO,
+        env=os.environ | settings,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -188,18 +204,18 @@ def _free_port() -> int:
             return port
 
 
-@functools.cache
 def _why_not() -> str | None:
     if shutil.which("adb") is None:
         return "needed adb on PATH, found none: apt-get install adb"
     if shutil.which("unshare") is None:
         return "needed unshare (util-linux) on PATH, found none"
-    tried = subprocess.run(
-        [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode != 0:
-        return f"needed user namespaces with mounts, got: {tried.stderr.strip()}"
+    if refusal := _refusal_of_namespaces():
+        return f"needed user namespaces with mounts, got: {refusal}"
     return None
+
+
+@functools.cache
+def _refusal_of_namespaces() -> str:
+    command = [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tried.stderr.strip() or "no reason" if tried.returncode else ""
