@@ -11,7 +11,7 @@ ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-ablate bench-accuracy bench-applications bench-arm64 bench-engines
 .PHONY: bench-ill-conditioned bench-interpreter bench-kills bench-qat bench-step-time
-.PHONY: bench-strategy
+.PHONY: bench-detection bench-strategy arm64 fuzz-logs
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -54,6 +54,12 @@ fuzz: $(STAMP) ## Run 20,000 hostile models; nothing may escape but our own erro
 fuzz-coverage: $(FUZZ_STAMP) out/corpus/.collected ## Fuzz by coverage for an hour, or FUZZ_SECONDS=n (Linux on x86-64).
 	$(BIN)/python -m tests.pipeline.interpreter.fuzz_coverage --seconds=$(FUZZ_SECONDS) --corpus=out/corpus
 
+fuzz-logs: $(STAMP) ## Parse 50,000 mutated logs of benchmark tools; nothing may escape but our own errors.
+	$(BIN)/python -m tests.android_bench.fuzz_parse --mutations=50000
+
+arm64: $(STAMP) ## Fetch what emulated phones need (network once; then INTONLY_ARM64=out/arm64 make test).
+	$(BIN)/python -c 'import pathlib; from tools import arm64; arm64.prepare(pathlib.Path("out/arm64"))'
+
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -89,6 +95,9 @@ bench-arm64: $(STAMP) ## Predictions for a phone against the arm64 library under
 
 bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, one thread, five networks.
 	$(BIN)/python -m tools.bench_interpreter
+
+bench-detection: $(STAMP) ## A planted slowdown on simulated phones: how often it is found, how often invented.
+	$(BIN)/python -m tests.android_bench.detection
 
 bench-engines: $(STAMP) ## Every tensor of every shared model against every runtime.
 	$(BIN)/python -m tools.bench_engines --model=$${INTONLY_SHARED:-../shared}/tflite_models
