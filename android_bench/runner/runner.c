@@ -455,8 +455,8 @@ typedef struct {
   size_t count;
 } Names;
 
-// What one run of a profiled twin executes, in order. A delegate's partition is told by the kernels
-// in it alone, a node that no delegate took by its op.
+// What one run of a profiled twin executes, in order: a delegate's partition is told by its kernels,
+// a node that no delegate took by its op. Partitions are both kinds' pieces of the order.
 typedef struct {
   Names delegate_kernels;
   Names cpu_ops;
@@ -480,16 +480,14 @@ static Executed execute_profiled(const Model* model, const char* graph,
   CALL(graph, LiteRtGetProfilerEvents, profiler, num_events, events);
   const size_t names_bytes = sizeof(char*) * (size_t)num_events;
   Executed executed = {{allocate(names_bytes), 0}, {allocate(names_bytes), 0}, 0};
-  bool in_partition = false;
+  int previous = 0;
   for (int i = 0; i < num_events; ++i) {
-    if (events[i].type == kDelegateKernel) {
-      executed.delegate_kernels.names[executed.delegate_kernels.count++] = events[i].tag;
-      executed.num_partitions += !in_partition;
-      in_partition = true;
-    } else if (events[i].type == kCpuOp) {
-      executed.cpu_ops.names[executed.cpu_ops.count++] = events[i].tag;
-      in_partition = false;
-    }
+    const int type = events[i].type;
+    if (type != kDelegateKernel && type != kCpuOp) continue;
+    Names* names = type == kCpuOp ? &executed.cpu_ops : &executed.delegate_kernels;
+    names->names[names->count++] = events[i].tag;
+    executed.num_partitions += type != previous;
+    previous = type;
   }
   free(events);
   return executed;

@@ -68,7 +68,7 @@ def test_prints_every_sample_and_what_ran_the_nodes(program, library, shared_dir
     assert printed["num_ops"] == len(operators)
     # XNNPACK takes neither from a uint8 model.
     assert printed["cpu_ops"] == ["AVERAGE_POOL_2D", "SOFTMAX"]
-    assert printed["num_partitions"] == 2
+    assert printed["num_partitions"] == 4
     assert "Convolution (NHWC, QU8) IGEMM" in printed["delegate_kernels"]
     assert printed["inputs"] == [{"name": "input", "size_bytes": 224 * 224 * 3}]
 
