@@ -103,7 +103,7 @@ def cool_down(
             raise errors.DeviceError(
                 f"{serial}: the phone stays hot, {waited_s:.0f} s without load did not cool it: "
                 f"{'; '.join(reasons)}. Move it out of the sun or onto metal, take it out of its "
-                "case, end charging, and run the same command again: the journal keeps the rest"
+                "case, end charging; then resume"
             )
         patience.sleep(patience.poll_s)
         waited_s = patience.now_s() - begin_s

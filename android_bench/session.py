@@ -121,9 +121,10 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(StoppedError))
         opened = stack.enter_context(Journal(journal_path))
-        journal.begin(opened, header)
+        # An earlier session on this journal may have been killed with the mode on; it is ended even
+        # where this one is refused.
         stack.enter_context(fixed_performance.ended_afterwards(adb, opened))
-        # An earlier session on this journal may have been killed with the mode on.
+        journal.begin(opened, header)
         fixed_performance.turn_off(adb, opened)
         directory = stack.enter_context(RunDirectory(adb))
         session = _Session(
@@ -245,8 +246,7 @@ class _Session:
             raise errors.DeviceError(
                 f"{self.adb.serial}: the phone gets too warm whenever it measures {turn.cell}: "
                 f"{self.num_rejected[turn]} samples were rejected, the last because "
-                f"{'; '.join(reasons)}. Cool it, or lower --num_runs, and run the same command "
-                "again: the journal keeps the rest"
+                f"{'; '.join(reasons)}. Cool it, then resume"
             )
 
     def _fit_state(self) -> tuple[State, float]:
@@ -262,7 +262,7 @@ class _Session:
         )
         if unfit := self._unfit(state):
             raise errors.DeviceError(
-                f"{self.adb.serial}: {'; '.join(unfit)}; then run the same command again"
+                f"{self.adb.serial}: {'; '.join(unfit)}; mend that, then resume"
             )
         return state, waited_s
 

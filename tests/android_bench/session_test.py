@@ -10,11 +10,13 @@ import pytest
 
 from android_bench import benchmark_binary, fixed_performance, journal, run_directory, session
 from android_bench.adb import Adb
+from android_bench.benchmark_binary import Binary
 from android_bench.gate import Patience
 from android_bench.plan import Cell
 from android_bench.session import Endurance, Settings
 from pipeline.errors import DeviceError, DeviceLostError, ReportError
-from tests.android_bench.fake_benchmark import Model, write_model, write_program
+from tests.fakephone.binaries import behaviour
+from tests.fakephone.binaries.behaviour import Behaviour
 from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Battery, Fault, Scenario
 
@@ -53,11 +55,15 @@ class _Bench:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.binary = benchmark_binary.inspect(write_program(folder / "benchmark_model"))
+        self.binary = self.program(Behaviour())
         self.journal = folder / "journals" / "phone.jsonl"
 
-    def model(self, name: str, model: Model) -> str:
-        return str(write_model(self.folder / name, model))
+    def program(self, how: Behaviour) -> Binary:
+        return benchmark_binary.inspect(behaviour.write(self.folder / "benchmark_model", how))
+
+    def model(self, name: str = "a.tflite", size_bytes: int = 1000) -> str:
+        (self.folder / name).write_bytes(bytes(size_bytes))
+        return str(self.folder / name)
 
     def cells(self, *models: str, runtimes=("xnnpack",), threads=(1,), clusters=("big",)):
         return [Cell(*cell) for cell in itertools.product(models, runtimes, threads, clusters)]
@@ -91,7 +97,8 @@ def _is_whole(bench: _Bench, cells, num_rounds: int) -> bool:
 
 
 def test_whole_session(bench, running):
-    models = [bench.model(f"m{us}.tflite", Model(us)) for us in (4000, 8000)]
+    models = [bench.model("small.tflite", 1000), bench.model("large.tflite", 9000)]
+    bench.binary = bench.program(Behaviour(us_per_model_kb=1000, serial_share=0.2))
     cells = bench.cells(
         *models, runtimes=("xnnpack", "no_xnnpack"), threads=(1, 4), clusters=("little", "big")
     )
@@ -109,10 +116,13 @@ def test_whole_session(bench, running):
     for sample in samples:
         cell = Cell(**sample["cell"])
         assert sample["mask"] == sample["cpus_allowed"] == masks[cell.cluster, cell.num_threads]
-        latency_us = (4000 if "m4000" in cell.model else 8000) / cell.num_threads
-        assert sample["log"]["median_us"] == latency_us
-        assert sample["log"]["init_us"] == 11500
-        assert sample["log"]["memory"]["overall_mb"] == 5.25
+        # Of the fake binary: by the model's size, the runtime, and the cores it was allowed.
+        one_core_us = 10000 if cell.model == models[0] else 18000
+        one_core_us += 6000 if cell.runtime == "no_xnnpack" else 0
+        one_core_us *= 2.5 if cell.cluster == "little" else 1
+        latency_us = one_core_us * (0.2 + 0.8 / cell.num_threads)
+        assert sample["log"]["median_us"] == pytest.approx(latency_us, abs=1)
+        assert sample["log"]["init_us"] == 20000
         assert sample["evidence"]["nodes_taken"] == (31 if cell.runtime == "xnnpack" else 0)
         assert sample["state_before"]["thermal_status"] == 0
         assert {*sample["time_in_state_delta"]} == {"little", "big"}
@@ -124,7 +134,7 @@ def test_whole_session(bench, running):
 
 
 def test_rounds_are_resumed_where_they_ended(bench, running):
-    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2, 4))
+    cells = bench.cells(bench.model(), threads=(1, 2, 4))
     first = list(itertools.islice(session_records := bench.run(running, cells), 4))
     session_records.close()
     assert _left_clean(running)
@@ -136,18 +146,16 @@ def test_rounds_are_resumed_where_they_ended(bench, running):
 
 
 def test_another_request_is_not_resumed(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     with phone() as running:
         whole = list(bench.run(running, cells))
-        bench.model("a.tflite", Model(200))
+        bench.model(size_bytes=1001)
         with pytest.raises(ReportError, match="another models"):
             next(bench.run(running, cells))
-        bench.model("a.tflite", Model(100))
+        bench.model()
         with pytest.raises(ReportError, match=r"settings.num_rounds \(2 then, 3 now\)"):
             next(bench.run(running, cells, dataclasses.replace(_QUICK, num_rounds=3)))
-        program = bench.binary
-        program.path.write_text(program.path.read_text() + "\n")
-        bench.binary = benchmark_binary.inspect(program.path)
+        program, bench.binary = bench.binary, bench.program(Behaviour(seed=1))
         with pytest.raises(ReportError, match=r"binary.sha256"):
             next(bench.run(running, cells))
         bench.binary = program
@@ -162,7 +170,7 @@ def test_another_request_is_not_resumed(bench):
     ("effect", "after_bytes"), [("vanish", 0), ("vanish", 300), ("kill_server", 300)]
 )
 def test_lost_in_mid_run_and_back(bench, effect, after_bytes):
-    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    cells = bench.cells(bench.model(), threads=(1, 2))
     fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     with phone(Scenario(faults=(fault,))) as running:
@@ -174,7 +182,7 @@ def test_lost_in_mid_run_and_back(bench, effect, after_bytes):
 
 
 def test_lost_in_mid_push_and_back(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     fault = Fault("push", "vanish", after_bytes=50)
     with phone(Scenario(faults=(fault,))) as running:
         list(bench.run(running, cells))
@@ -185,7 +193,7 @@ def test_lost_in_mid_push_and_back(bench):
 def test_lost_for_good_keeps_what_was_measured(bench, monkeypatch):
     monkeypatch.setattr(run_directory, "_FAREWELL_S", 0.1)
     monkeypatch.setattr(fixed_performance, "_FAREWELL_S", 0.1)
-    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    cells = bench.cells(bench.model(), threads=(1, 2))
     fault = Fault("command", "vanish", "--graph=", nth=3, back_after_s=None)
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     endurance = dataclasses.replace(_ENDURANCE, return_timeout_s=0.3)
@@ -198,7 +206,7 @@ def test_lost_for_good_keeps_what_was_measured(bench, monkeypatch):
 
 
 def test_lost_again_and_again_is_given_up(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     faults = tuple(Fault("command", "vanish", "--graph=", nth=nth) for nth in range(1, 9))
     with phone(Scenario(faults=faults)) as running:
         with pytest.raises(DeviceLostError):
@@ -208,7 +216,7 @@ def test_lost_again_and_again_is_given_up(bench):
 
 
 def test_back_with_another_system(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     fault = Fault("command", "vanish", "--graph=", nth=2)
     with phone(Scenario(faults=(fault,))) as running:
         records = bench.run(running, cells)
@@ -221,7 +229,7 @@ def test_back_with_another_system(bench):
 
 
 def test_hot_before_waits(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     with phone(Scenario(thermal=(3, 2, 1, 0))) as running:
         kinds = [record["kind"] for record in bench.run(running, cells)]
     assert kinds == ["cooled_down", "sample", "sample"]
@@ -230,7 +238,7 @@ def test_hot_before_waits(bench):
 
 
 def test_hot_after_rejects_and_repeats(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    cells = bench.cells(bench.model(), threads=(1, 2))
     # Questions: before, after; before, after (hot), before (hot, then cool), ...
     with phone(Scenario(thermal=(0, 0, 0, 3, 3, 0))) as running:
         list(bench.run(running, cells))
@@ -243,7 +251,7 @@ def test_hot_after_rejects_and_repeats(bench):
 
 
 def test_a_phone_that_stays_hot(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     with phone(Scenario(thermal=(0, 0, 4))) as running:
         with pytest.raises(DeviceError, match=r"stays hot.*4 \(critical\)"):
@@ -255,7 +263,7 @@ def test_a_phone_that_stays_hot(bench):
 
 
 def test_a_phone_that_heats_in_every_process(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     with phone(Scenario(thermal=(0, 3) * 9)) as running:
         with pytest.raises(DeviceError, match=r"gets too warm whenever it measures .*3 samples"):
             list(bench.run(running, cells))
@@ -264,7 +272,7 @@ def test_a_phone_that_heats_in_every_process(bench):
 
 
 def test_an_empty_battery_is_refused_before_anything_is_measured(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     with phone(Scenario(battery=Battery(level=7))) as running:
         with pytest.raises(DeviceError, match="battery holds 7 %, needed at least 20 %"):
             list(bench.run(running, cells))
@@ -273,63 +281,66 @@ def test_an_empty_battery_is_refused_before_anything_is_measured(bench):
 
 
 def test_impossible_cells_are_refused_before_a_journal_is_begun(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)), clusters=("prime",))
+    cells = bench.cells(bench.model(), clusters=("prime",))
     with phone() as running, pytest.raises(DeviceError, match="no cluster 'prime'"):
         list(bench.run(running, cells))
     assert not bench.journal.exists()
 
 
 def test_partial_delegation_is_a_failure_and_the_others_go_on(bench, running):
-    whole = bench.model("whole.tflite", Model(100))
-    part = bench.model("part.tflite", Model(100, nodes_taken=30, partitions=3))
-    cells = bench.cells(whole, part, runtimes=("gpu",))
+    bench.binary = bench.program(Behaviour(delegation={"gpu": "partial"}))
+    cells = bench.cells(bench.model(), runtimes=("gpu", "xnnpack"))
     list(bench.run(running, cells))
     assert _left_clean(running)
     (failure,) = bench.records("failure")
-    assert failure["cell"]["model"] == part
-    assert "30 of 31" in failure["message"]
-    assert {sample["cell"]["model"] for sample in bench.accepted()} == {whole}
-    assert len(bench.accepted()) == 2
+    assert failure["cell"]["runtime"] == "gpu"
+    assert "took only 23 of 31 nodes" in failure["message"]
+    assert [sample["cell"]["runtime"] for sample in bench.accepted()] == ["xnnpack", "xnnpack"]
+
+
+def test_a_silent_fallback_is_a_failure_even_where_partial_is_allowed(bench, running):
+    bench.binary = bench.program(Behaviour(delegation={"gpu": "silent"}))
+    settings = dataclasses.replace(_QUICK, allow_partial_delegation=True)
+    list(bench.run(running, bench.cells(bench.model(), runtimes=("gpu",)), settings))
+    (failure,) = bench.records("failure")
+    assert "the model ran elsewhere" in failure["message"]
+    assert bench.accepted() == []
 
 
 def test_partial_delegation_where_it_is_allowed(bench, running):
-    model = bench.model("a.tflite", Model(100, nodes_taken=30, partitions=3))
-    cells = bench.cells(model, runtimes=("gpu",))
+    bench.binary = bench.program(Behaviour(delegation={"gpu": "partial"}))
     settings = dataclasses.replace(_QUICK, allow_partial_delegation=True)
-    list(bench.run(running, cells, settings))
-    assert [sample["evidence"]["nodes_taken"] for sample in bench.accepted()] == [30, 30]
+    list(bench.run(running, bench.cells(bench.model(), runtimes=("gpu",)), settings))
+    assert [sample["evidence"]["nodes_taken"] for sample in bench.accepted()] == [23, 23]
 
 
-def test_a_model_that_always_fails(bench, running):
-    good = bench.model("good.tflite", Model(100))
-    bad = bench.model("bad.tflite", Model(100, fails=True))
-    cells = bench.cells(good, bad)
-    list(bench.run(running, cells))
+@pytest.mark.parametrize("fault", ["fail", "crash", "garbage", "truncate"])
+def test_a_process_that_always_fails(bench, running, fault):
+    bench.binary = bench.program(Behaviour(fault=fault))
+    list(bench.run(running, bench.cells(bench.model())))
+    assert _left_clean(running)
     (failure,) = bench.records("failure")
-    assert failure["cell"]["model"] == bad
-    assert "Benchmarking failed" in failure["message"]
-    rejected = [sample for sample in bench.records("sample") if not sample["accepted"]]
-    assert len(rejected) == _ENDURANCE.max_rejected
-    assert len(bench.accepted()) == 2
+    assert len(bench.records("sample")) == _ENDURANCE.max_rejected
+    assert bench.accepted() == []
+    assert fault != "fail" or "Benchmarking failed" in failure["message"]
 
 
 @pytest.mark.parametrize(
     ("effect", "after_bytes"), [("garbage", 0), ("truncate", 0), ("truncate", 400)]
 )
 def test_unusable_logs_are_rejected_and_repeated(bench, effect, after_bytes):
-    cells = bench.cells(bench.model("a.tflite", Model(100)), threads=(1, 2))
+    cells = bench.cells(bench.model(), threads=(1, 2))
     fault = Fault("command", effect, "--graph=", nth=2, after_bytes=after_bytes)
     with phone(Scenario(faults=(fault,))) as running:
         list(bench.run(running, cells))
         assert _left_clean(running)
     assert _is_whole(bench, cells, 2)
-    for sample in bench.accepted():
-        assert sample["log"]["median_us"] == 100 / sample["cell"]["num_threads"]
+    assert len({sample["log"]["median_us"] for sample in bench.accepted()}) == len(cells)
 
 
 def test_a_process_that_hangs_is_ended_and_repeated(bench, monkeypatch):
     monkeypatch.setattr(session, "_START_UP_S", 0.5)
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, max_time_s=0.2, warmup_s=0)
     with phone(Scenario(faults=(Fault("command", "hang", "--graph="),))) as running:
         list(bench.run(running, cells, settings))
@@ -340,7 +351,7 @@ def test_a_process_that_hangs_is_ended_and_repeated(bench, monkeypatch):
 
 
 def test_fixed_performance_mode_is_on_only_meanwhile(bench, running):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     modes = [running.is_fixed_performance() for _ in bench.run(running, cells, settings)]
     assert _left_clean(running)
@@ -348,7 +359,7 @@ def test_fixed_performance_mode_is_on_only_meanwhile(bench, running):
 
 
 def test_a_phone_without_that_mode(bench):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     with phone(Scenario(has_fixed_performance_mode=False)) as running:
         with pytest.raises(DeviceError, match=r"leave out --fixed_perf.*FIXED_PERFORMANCE"):
@@ -357,7 +368,7 @@ def test_a_phone_without_that_mode(bench):
 
 
 def test_what_a_killed_session_left_on_is_undone_by_the_next(bench, running):
-    cells = bench.cells(bench.model("a.tflite", Model(100)))
+    cells = bench.cells(bench.model())
     # The state a kill leaves: told to the journal, told to the phone, not undone.
     list(itertools.islice(records := bench.run(running, cells), 1))
     records.close()
@@ -370,7 +381,8 @@ def test_what_a_killed_session_left_on_is_undone_by_the_next(bench, running):
 
 
 def test_stopped_from_another_thread_in_mid_run(bench, running):
-    cells = bench.cells(bench.model("a.tflite", Model(100, seconds=30)))
+    bench.binary = bench.program(Behaviour(fault="hang"))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     stop = threading.Event()
     threading.Timer(1.0, stop.set).start()
@@ -380,7 +392,8 @@ def test_stopped_from_another_thread_in_mid_run(bench, running):
 
 
 def test_interrupted_in_mid_run(bench, running, monkeypatch):
-    cells = bench.cells(bench.model("a.tflite", Model(100, seconds=30)))
+    bench.binary = bench.program(Behaviour(fault="hang"))
+    cells = bench.cells(bench.model())
     settings = dataclasses.replace(_QUICK, fixed_performance_mode=True)
     stop = threading.Event()
 

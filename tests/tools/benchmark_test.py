@@ -41,7 +41,7 @@ def test_models_side_by_side(run_tool, net, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--device=PIXEL"], "phones are not supported yet"),
+        (["--device=PIXEL"], "--benchmark_binary"),
         (["--model=nowhere.tflite"], "nowhere.tflite"),
         (["--num_rounds=1"], "num_rounds"),
         (["--num_threads=4096"], "--num_threads"),
