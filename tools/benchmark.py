@@ -75,6 +75,9 @@ _SEED = flags.DEFINE_integer("seed", _HOST_DEFAULTS.seed, "Of the order within r
 _REPORT = flags.DEFINE_string("report", None, "Where to write figures and samples as JSON.")
 
 _BINARY = flags.DEFINE_string("benchmark_binary", None, "benchmark_model for Android.")
+_LIBRARY = flags.DEFINE_string(
+    "library", None, "libLiteRt.so for the phone; for our own runner (runner_binary.py) alone."
+)
 _DOWNLOAD = flags.DEFINE_string(
     "download_benchmark_binary", None, "Fetch it, once: tflite, litert (Google's), or a URL."
 )
@@ -107,7 +110,18 @@ _RETURN_S = flags.DEFINE_float(
     "return_timeout_s", _ENDURANCE.return_timeout_s, "Longest wait for a lost phone.", 0
 )
 _OF_PHONES = (
-    *(_BINARY, _DOWNLOAD, _SHA256, _RUNTIMES, _CLUSTERS, _FIXED, _PARTIAL, _JOURNAL_DIR, _RESUME),
+    *(
+        _BINARY,
+        _LIBRARY,
+        _DOWNLOAD,
+        _SHA256,
+        _RUNTIMES,
+        _CLUSTERS,
+        _FIXED,
+        _PARTIAL,
+        _JOURNAL_DIR,
+        _RESUME,
+    ),
     *(_COOL_DOWN_S, _RETURN_S),
 )
 
@@ -248,7 +262,7 @@ def _binary() -> Binary:
             f"got {'neither' if _BINARY.value is None else 'both'}"
         )
     if wanted is None:
-        return benchmark_binary.inspect(_BINARY.value)
+        return benchmark_binary.inspect(_BINARY.value, _LIBRARY.value)
     url = benchmark_binary.URLS.get(wanted, wanted)
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     name = f"benchmark_model-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
