@@ -51,9 +51,7 @@ _PASSING_STATES = ("offline", "connecting", "authorizing")
 
 # The script runs in a session of its own, so that when the client goes away (adbd then sends HUP
 # to its shell alone) nothing it started stays behind to heat the phone. `wait` lets the trap in.
-_WRAPPED = (
-    "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; printf '%s %d\\n' {end_mark} $?"
-)
+_WRAPPED = "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; echo {end_mark} $?"
 
 _ADDRESS = re.compile(r".+:\d+")
 

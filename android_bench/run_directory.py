@@ -57,8 +57,7 @@ class RunDirectory:
         """
         self._lock.take()
         try:
-            self._remove_leftovers()
-            self._shell(f"mkdir -p {self.path}")
+            self._make_and_clean()
         except BaseException:
             self.remove()
             raise
@@ -91,26 +90,27 @@ class RunDirectory:
         """
         expected = files.sha256(local)
         folder = f"{self.path}/{expected[:16]}"
-        remote, beside = f"{folder}/{name}", f"{folder}/{name}.partial"
+        beside = f"{folder}/{name}.partial"
+        remote, mode = f"{folder}/{name}", "755" if executable else "644"
         timeout_s = _timeout_s(local.stat().st_size)
-        self._shell(f"mkdir -p {folder}")
-        found = self._sha256(remote, timeout_s)
-        for _ in range(_ATTEMPTS):
-            if found == expected:
-                return remote
-            self._push(local, beside, timeout_s)
-            found = self._sha256(beside, timeout_s)
-            if found == expected:
-                mode = "755" if executable else "644"
-                old, new = shlex.quote(beside), shlex.quote(remote)
-                # Tried again after a lost connection, it may find its work done.
-                self._shell(f"if [ -e {old} ]; then chmod {mode} {old} && mv -f {old} {new}; fi")
-                found = self._sha256(remote, timeout_s)
-        raise DeviceError(
-            f"{self.adb.serial}: pushed {local} {_ATTEMPTS} times, needed SHA-256 {expected} at "
-            f"{remote}, got {found or 'no file'}: does the file change, is the cable or the "
-            "phone's storage failing?"
+        found = self._sha256(remote, timeout_s, first=f"mkdir -p {folder}")
+        # Tried again after a lost connection, it may find its work done.
+        accept = (
+            f"case $({_hashing(beside)}) in {expected}*) chmod {mode} {shlex.quote(beside)} && "
+            f"mv -f {shlex.quote(beside)} {shlex.quote(remote)};; esac"
         )
+        num_pushes = 0
+        while found != expected:
+            if num_pushes == _ATTEMPTS:
+                raise DeviceError(
+                    f"{self.adb.serial}: pushed {local} {num_pushes} times, needed SHA-256 "
+                    f"{expected} at {remote}, got {found or 'no file'}: does the file change, is "
+                    "the cable or the phone's storage failing?"
+                )
+            self._push(local, beside, timeout_s)
+            num_pushes += 1
+            found = self._sha256(remote, timeout_s, first=accept)
+        return remote
 
     def get(self, remote: str, local: pathlib.Path) -> None:
         """Copies a file from the phone, whole and with the SHA-256 it has there, or not at all.
@@ -120,8 +120,8 @@ class RunDirectory:
           DeviceError: What arrives is something else each time.
           DeviceLostError: The phone vanished and did not return.
         """
-        size = self._shell(f"stat -c %s {shlex.quote(remote)}")
-        timeout_s = _timeout_s(int(size))
+        size_bytes = self._shell(f"stat -c %s {shlex.quote(remote)}")
+        timeout_s = _timeout_s(int(size_bytes))
         expected = self._sha256(remote, timeout_s)
         with files.replacing(local) as beside:
             for _ in range(_ATTEMPTS):
@@ -144,17 +144,16 @@ class RunDirectory:
         else:
             self._lock.free(keep=False)
 
-    def _remove_leftovers(self) -> None:
-        listing = self._shell(f"ls {_PARENT}")
-        found = [name for name in listing.split() if name.startswith(_PREFIX)]
-        for name in filter(_is_dead, found):
+    def _make_and_clean(self) -> None:
+        all_runs = f"find {_PARENT} -maxdepth 1 -name '{_PREFIX}*'"
+        remaining = self._shell(
+            f"{all_runs} -mtime +{_ABANDONED_DAYS} -exec rm -rf {{}} + && mkdir -p {self.path} && "
+            f"{all_runs} ! -path {self.path}"
+        )
+        for name in filter(_is_dead, (path.rpartition("/")[2] for path in remaining.split())):
             self._end_processes(name)
             self._shell(f"rm -rf {_PARENT}/{name}")
             (_locks() / name).unlink(missing_ok=True)
-        self._shell(
-            f"find {_PARENT} -maxdepth 1 -name '{_PREFIX}*' -mtime +{_ABANDONED_DAYS} "
-            "-exec rm -rf {} +"
-        )
 
     def _end_processes(self, name: str) -> None:
         """Ends what a dead run left running: adb's client outlives a Python that was killed."""
@@ -176,13 +175,10 @@ class RunDirectory:
                 f"the phone's storage is full: free some and try again ({error})"
             ) from error
 
-    def _sha256(self, remote: str, timeout_s: float) -> str:
+    def _sha256(self, remote: str, timeout_s: float, first: str = "true") -> str:
         """Returns the hash of a file on the phone, or nothing where there is no such file."""
-        done = self.adb.shell(
-            ["sha256sum", remote], timeout_s=timeout_s, check=False, repeatable=True
-        )
-        # GNU's puts a backslash before the hash where it escapes the name behind it.
-        return done.stdout.lstrip("\\").partition(" ")[0] if done.exit_code == 0 else ""
+        script = f"{first}; {_hashing(remote)}"
+        return self.adb.shell(script, timeout_s=timeout_s, repeatable=True).stdout.partition(" ")[0]
 
     def _shell(self, script: str) -> str:
         return self.adb.shell(script, timeout_s=_SHORT_TIMEOUT_S, repeatable=True).stdout
@@ -228,6 +224,11 @@ def _is_dead(name: str) -> bool:
 def _locks() -> pathlib.Path:
     cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     return pathlib.Path(cache) / "intonly" / "runs"
+
+
+def _hashing(remote: str) -> str:
+    # From standard input, for GNU's marks a hash that it prints with an odd name.
+    return f"[ ! -e {shlex.quote(remote)} ] || sha256sum < {shlex.quote(remote)}"
 
 
 def _timeout_s(size_bytes: int) -> float:

@@ -106,7 +106,7 @@ def test_push_to_where_nothing_can_be_written(sound, megabytes):
 def test_push_to_full_storage(megabytes):
     with phone() as p:
         p.fill_storage(free_bytes=1 << 20)
-        with pytest.raises(CommandError, match=r"refused: .*No space left on device"):
+        with pytest.raises(CommandError, match=r"(?s)refused: .*No space left on device"):
             adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
 
 

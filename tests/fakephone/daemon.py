@@ -5,6 +5,7 @@ JSON each, from standard input (the first before anything else) and ends with it
 never outlives its test; writes the port it listens on to standard output.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -126,6 +127,8 @@ def main() -> None:
     """See the module."""
     root, adb_server_port = sys.argv[1:]
     scenario = from_json(sys.stdin.readline())
+    # What Python loads when a thread first ends, while it still can.
+    ctypes.CDLL("libgcc_s.so.1")
     os.chroot(root)
     os.chdir("/")
     device = Device(scenario, int(adb_server_port))

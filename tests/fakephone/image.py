@@ -1,15 +1,33 @@
 """The files of a fake phone that say what it is."""
 
+import json
 import pathlib
 import shutil
 import sys
 
+from tests.fakephone import emulated
 from tests.fakephone.clock import CPUFREQ, THERMAL_STATUS
 from tests.fakephone.scenario import Cluster, Scenario
+from tests.fakephone.shell import ENVIRONMENT
+from tools import arm64
 
 _SYSTEM = pathlib.Path(__file__).parent / "system"
-_FOLDERS = ("dev", "proc", "data/local/tmp", "tmp", "fake/proc", "fake/settings", "fake/masks")
+_FOLDERS = (
+    "dev",
+    "proc",
+    "data/local/tmp",
+    "tmp",
+    "fake/proc",
+    "fake/settings",
+    "fake/masks",
+    "fake/binfmt",
+)
+_HOST_PROGRAMS = {
+    "sh": "/bin/sh",
+    "python3": f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}",
+}
 _CPU = "sys/devices/system/cpu"
+_FEATURES = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp asimdrdm asimddp"
 _PROPERTIES = {
     "ro.build.fingerprint": "fake/fake/fake:13/TQ3A.230805.001/10316531:user/release-keys",
     "ro.build.version.release": "13",
@@ -27,14 +45,17 @@ _PROPERTIES = {
 }
 
 
-def build(root: pathlib.Path) -> None:
-    """Makes the folders and programs that are the same for all scenarios."""
+def build(scenario: Scenario, root: pathlib.Path) -> None:
+    """Makes the folders and programs, and what must not be told twice."""
     for folder in _FOLDERS:
         (root / folder).mkdir(parents=True)
     shutil.copytree(_SYSTEM, root / "system")
-    (root / "system/bin/sh").symlink_to("/bin/sh")
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    (root / "system/bin/python3").symlink_to(pathlib.Path(sys.base_prefix) / "bin" / name)
+    programs = _HOST_PROGRAMS if scenario.processor is None else emulated.programs()
+    for name, target in programs.items():
+        if not (link := root / "system/bin" / name).exists():
+            link.symlink_to(target)
+    environment = emulated.environment(scenario.processor) if scenario.processor else {}
+    (root / ENVIRONMENT).write_text(json.dumps(environment))
     (root / "fake/fixed_performance").write_text("false\n")
     (root / "fake/commands").touch()
 
@@ -70,7 +91,8 @@ def _lines(values) -> str:
 
 
 def _properties(scenario: Scenario) -> dict[str, str]:
-    return {**_PROPERTIES, **scenario.properties}
+    of_processor = {"ro.boot.qemu": "1"} if scenario.processor else {}
+    return {**_PROPERTIES, **of_processor, **scenario.properties}
 
 
 def _all_cores(scenario: Scenario) -> list[int]:
@@ -79,10 +101,13 @@ def _all_cores(scenario: Scenario) -> list[int]:
 
 def _cpuinfo(scenario: Scenario) -> str:
     part_of_core = {core: c.cpu_part for c in scenario.clusters for core in c.cores}
+    features = _FEATURES
+    if scenario.processor:
+        _, part, features = arm64.PROCESSORS[scenario.processor]
+        part_of_core = dict.fromkeys(part_of_core, part)
     return "".join(
-        f"processor\t: {core}\nBogoMIPS\t: 38.40\n"
-        "Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp asimdrdm "
-        "asimddp\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x1\n"
+        f"processor\t: {core}\nBogoMIPS\t: 38.40\nFeatures\t: {features}\n"
+        "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x1\n"
         f"CPU part\t: {part_of_core[core]}\nCPU revision\t: 0\n\n"
         for core in _all_cores(scenario)
     )

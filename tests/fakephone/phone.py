@@ -22,7 +22,7 @@ from unittest import mock
 
 import pytest
 
-from tests.fakephone import image
+from tests.fakephone import emulated, image
 from tests.fakephone.scenario import Scenario, to_json
 
 _REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -104,7 +104,8 @@ def phone(scenario: Scenario | None = None) -> Generator[Phone, None, None]:
 @contextlib.contextmanager
 def phones(*scenarios: Scenario) -> Generator[tuple[Phone, ...], None, None]:
     """Yields phones, all connected to one adb server."""
-    if reason := _why_not():
+    is_emulated = any(scenario.processor for scenario in scenarios)
+    if reason := _why_not() or (emulated.why_not() if is_emulated else None):
         pytest.skip(f"no fake phone: {reason}")
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(_folder_with_adb_server())
@@ -132,15 +133,24 @@ def _folder_with_adb_server() -> Generator[pathlib.Path, None, None]:
 
 @contextlib.contextmanager
 def _running(scenario: Scenario, root: pathlib.Path) -> Generator[Phone, None, None]:
-    image.build(root)
+    image.build(scenario, root)
     image.render(scenario, root)
     environment = {name: os.environ[name] for name in _LEADING_ADB}
     port = environment["ANDROID_ADB_SERVER_PORT"]
     program = [sys.executable, "-m", "tests.fakephone.daemon", str(root), port]
-    setup = ["sh", str(_SETUP), str(root), str(scenario.storage_bytes), sys.base_prefix]
+    settings = {
+        "PHONE_ROOT": str(root),
+        "PHONE_STORAGE_BYTES": str(scenario.storage_bytes),
+        "PHONE_USERLAND": "",
+        "PHONE_SHARED": sys.base_prefix,
+        "PHONE_EMULATOR": "",
+    }
+    if scenario.processor:
+        settings |= emulated.settings()
     daemon = subprocess.Popen(
-        [*_NAMESPACE, *setup, *program],
+        [*_NAMESPACE, "sh", str(_SETUP), *program],
         cwd=_REPO,
+        env=os.environ | settings,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

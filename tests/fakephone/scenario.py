@@ -67,6 +67,8 @@ class Scenario:
       storage_bytes: Size of /data/local/tmp; what is beyond is "No space left on device".
       has_fixed_performance_mode: Whether its power service has one.
       latency_s: Added before each command.
+      processor: A key of tools.arm64.PROCESSORS: the phone runs arm64 programs, Android's shell and
+        tools among them, on that processor, emulated; None: this machine's programs.
       faults: Each strikes once.
     """
 
@@ -88,6 +90,7 @@ class Scenario:
     storage_bytes: int = 64 << 20
     has_fixed_performance_mode: bool = True
     latency_s: float = 0.0
+    processor: str | None = None
     faults: tuple[Fault, ...] = ()
 
 

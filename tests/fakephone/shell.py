@@ -1,6 +1,8 @@
 """The shell service: a command on the phone, as adbd runs it."""
 
+import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -12,7 +14,8 @@ from tests.fakephone.faults import Faults, Operation
 from tests.fakephone.scenario import Fault
 from tests.fakephone.streams import Stream
 
-ENVIRONMENT = {
+ENVIRONMENT = "fake/environment.json"  # Of commands on this phone, beside what all have.
+_ENVIRONMENT_OF_ALL = {
     "PATH": "/system/bin:/usr/bin:/bin",
     "HOME": "/",
     "SHELL": "/system/bin/sh",
@@ -41,7 +44,7 @@ class Command:
         self._operation.count(0)
         process = subprocess.Popen(
             ["/system/bin/sh", "-c", self._line],
-            env=ENVIRONMENT,
+            env=_ENVIRONMENT_OF_ALL | json.loads(pathlib.Path("/", ENVIRONMENT).read_text()),
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
