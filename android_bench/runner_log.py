@@ -20,7 +20,7 @@ class RunnerLog:
 
     Attributes:
       graph: The model's path.
-      kernels: "xnnpack", "builtin" or "reference".
+      kernels: "xnnpack" or "builtin".
       num_threads: That the runtime was asked for.
       load_us: Of the library's environment and of the model.
       compile_us: Of all between loading and the first run.

@@ -103,8 +103,6 @@ RUNTIMES = {
             {TFLITE: ("--use_xnnpack=false",), INTONLY: ("--kernels=builtin",)},
             "",
         ),
-        # TFLite's reference kernels: slow, but what the arithmetic is defined by.
-        Runtime("reference", {INTONLY: ("--kernels=reference",)}, ""),
         Runtime("gpu", {TFLITE: ("--use_gpu=true",), LITERT: ("--use_gpu=true",)}, _GPU),
         Runtime("nnapi", {TFLITE: ("--use_nnapi=true",)}, _NNAPI),
     )
