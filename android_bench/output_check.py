@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import tempfile
+import uuid
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,65 +29,83 @@ class Outputs:
     evidence: Evidence
 
 
-def run(
-    directory: RunDirectory,
-    binary: Binary,
-    runtime: Runtime,
-    model: bytes,
-    inputs: Mapping[str, np.ndarray],
-    *,
-    num_threads: int = 1,
-) -> Outputs:
-    """Runs a model once, in a process of its own.
+class Phone:
+    """A phone with a benchmark binary on it.
 
-    Args:
+    Attributes:
       directory: On the phone, entered.
-      binary: TFLite's benchmark_model or our own runner; LiteRT's cannot.
-      runtime: What is to compute; a delegate may leave a part of the graph to the CPU.
-      model: Content of the .tflite file.
-      inputs: Name of the tensor -> values, in the order of the graph.
-      num_threads: Of the CPU's engines.
-
-    Raises:
-      CommandError: The process failed or passed its time.
-      DelegationError: Something else than `runtime` computed it all.
-      DeviceError: The binary cannot, or the phone cannot be used.
-      LogError: The log is not that of a whole run.
+      binary: What was brought there: TFLite's benchmark_model or our own runner; LiteRT's cannot.
     """
-    with tempfile.TemporaryDirectory() as name:
-        local = pathlib.Path(name)
 
-        def put(content: bytes, file_name: str) -> str:
-            path = local / file_name
-            path.write_bytes(content)
-            return directory.put(path, file_name)
+    def __init__(self, directory: RunDirectory, binary: Binary) -> None:
+        """Brings the binary there.
 
-        output_path = f"{directory.path}/output"
-        library = "" if binary.library is None else directory.put(binary.library, "libLiteRt.so")
-        command = benchmark_binary.command(
-            binary.tool,
-            directory.put(binary.path, binary.path.name, executable=True),
-            runtime,
-            Run(
-                model=put(model, "model.tflite"),
-                num_threads=num_threads,
-                # State that a model keeps from run to run is as at its first.
-                num_runs=1,
-                min_time_s=0.0,
-                warmup_runs=0,
-                warmup_time_s=0.0,
-                inputs={
-                    tensor: (values.shape, put(values.tobytes(), f"input{position}"))
-                    for position, (tensor, values) in enumerate(inputs.items())
-                },
-                output_path=output_path,
-                library=library,
-            ),
-        )
-        # Of an earlier run: a process that writes nothing must not seem to have written it.
-        directory.adb.shell(["rm", "-f", output_path], timeout_s=_TIMEOUT_S, repeatable=True)
-        done = directory.adb.shell(command, timeout_s=_TIMEOUT_S)
-        log = parse.parse(f"{done.stderr}\n{done.stdout}")
-        evidence = runtimes.prove(runtime, log, arguments=command[1:], allow_partial=True)
-        directory.get(output_path, local / "output")
-        return Outputs((local / "output").read_bytes(), evidence)
+        Raises:
+          DeviceError: The phone cannot be used.
+          OSError: The binary cannot be read.
+        """
+        self.directory = directory
+        self.binary = binary
+        self._remote = directory.put(binary.path, binary.path.name, executable=True)
+        self._library = ""
+        if binary.library is not None:
+            self._library = directory.put(binary.library, binary.library.name)
+
+    def run(
+        self,
+        runtime: Runtime,
+        model: bytes,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        num_threads: int = 1,
+    ) -> Outputs:
+        """Runs a model once, in a process of its own.
+
+        Args:
+          runtime: What is to compute; a delegate may leave a part of the graph to the CPU.
+          model: Content of the .tflite file.
+          inputs: Name of the tensor -> values, in the order of the graph.
+          num_threads: Of the CPU's engines.
+
+        Raises:
+          CommandError: The process failed or passed its time.
+          DelegationError: Something else than `runtime` computed it all.
+          DeviceError: The binary cannot, or the phone cannot be used.
+          LogError: The log is not that of a whole run.
+        """
+        # New for each run: a process that writes nothing must not seem to have written it.
+        output_path = f"{self.directory.path}/{uuid.uuid4().hex}"
+        with tempfile.TemporaryDirectory() as name:
+            local = pathlib.Path(name)
+            command = benchmark_binary.command(
+                self.binary.tool,
+                self._remote,
+                runtime,
+                Run(
+                    model=self._put(local / "model.tflite", model),
+                    num_threads=num_threads,
+                    # State that a model keeps from run to run is as at its first.
+                    num_runs=1,
+                    min_time_s=0.0,
+                    warmup_runs=0,
+                    warmup_time_s=0.0,
+                    inputs={
+                        tensor: (
+                            values.shape,
+                            self._put(local / f"input{position}", values.tobytes()),
+                        )
+                        for position, (tensor, values) in enumerate(inputs.items())
+                    },
+                    output_path=output_path,
+                    library=self._library,
+                ),
+            )
+            done = self.directory.adb.shell(command, timeout_s=_TIMEOUT_S)
+            log = parse.parse(f"{done.stderr}\n{done.stdout}")
+            evidence = runtimes.prove(runtime, log, arguments=command[1:], allow_partial=True)
+            self.directory.get(output_path, local / "output")
+            return Outputs((local / "output").read_bytes(), evidence)
+
+    def _put(self, local: pathlib.Path, content: bytes) -> str:
+        local.write_bytes(content)
+        return self.directory.put(local, local.name)

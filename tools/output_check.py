@@ -12,11 +12,11 @@ import numpy as np
 import rich.box
 from rich.table import Table
 
-from android_bench import adb, device, equality, output_check, runtimes
-from android_bench.adb import Adb
+from android_bench import adb, device, equality, runtimes
 from android_bench.benchmark_binary import Binary
 from android_bench.device import Facts
 from android_bench.equality import Comparison, Expected
+from android_bench.output_check import Phone
 from android_bench.run_directory import RunDirectory
 from pipeline import expose, flatbuffer
 from pipeline.errors import DeviceError
@@ -86,24 +86,25 @@ def check(
             )
     for phone in adb.select(serials):
         facts = device.read_facts(phone)
-        for model in models:
-            for name in runtime_names:
-                yield from _rows(phone, facts, model, name, binary, num_threads, seed)
+        with RunDirectory(phone) as directory:
+            prepared = Phone(directory, binary)
+            for model in models:
+                for name in runtime_names:
+                    yield from _rows(prepared, facts, model, name, num_threads, seed)
 
 
 def _rows(
-    phone: Adb,
+    phone: Phone,
     facts: Facts,
     model: pathlib.Path,
     runtime_name: str,
-    binary: Binary,
     num_threads: int,
     seed: int,
 ) -> Iterator[Row]:
     target = _TARGETS.get(facts.abi or "")
     if target is None:
         raise DeviceError(
-            f"{phone.serial}: needed a phone of {', '.join(_TARGETS)}, got {facts.abi}: there is "
+            f"{facts.serial}: needed a phone of {', '.join(_TARGETS)}, got {facts.abi}: there is "
             "no prediction for others"
         )
     content = model.read_bytes()
@@ -111,23 +112,22 @@ def _rows(
     steps = list(zip(*random_inputs.codes(content, _NUM_INPUTS, seed), strict=True))
     runtime = runtimes.from_name(runtime_name)
     names = _input_names(content)
-    got: dict[bytes, list[bytes]] = {}
-    with RunDirectory(phone) as directory:
-        for ran in (content, twin.content):
-            got[ran] = [
-                output_check.run(
-                    *(directory, binary, runtime, ran, dict(zip(names, step, strict=True))),
-                    num_threads=num_threads,
-                ).content
-                for step in steps
-            ]
+    got = {
+        ran: [
+            phone.run(
+                runtime, ran, dict(zip(names, step, strict=True)), num_threads=num_threads
+            ).content
+            for step in steps
+        ]
+        for ran in (content, twin.content)
+    }
     for engine in dict.fromkeys((_ENGINES[runtime_name], _REFERENCE)):
         outputs, tensors = (
             _first_difference(ran, got[ran], steps, twin, engine, target)
             for ran in (content, twin.content)
         )
         yield Row(
-            serial=phone.serial,
+            serial=facts.serial,
             is_emulated=facts.is_emulated,
             model=str(model),
             runtime=runtime_name,

@@ -452,8 +452,8 @@ typedef struct {
   size_t count;
 } Names;
 
-// What one run of a profiled twin executes, in order: a partition of a delegate is told by its kernels,
-// a node that no delegate took by its op. Partitions are both kinds' pieces of the order.
+// What one run of a profiled twin executes, in order: of a delegate its kernels, else the graph's
+// ops. Partitions are both kinds' pieces of that order.
 typedef struct {
   Names delegate_kernels;
   Names cpu_ops;

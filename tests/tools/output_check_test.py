@@ -1,10 +1,10 @@
 """--check_outputs on a fake phone that runs our own runner with LiteRT's real x86-64 kernels."""
 
+import json
 import pathlib
 import shutil
 
 import pytest
-from rich.console import Console
 
 from android_bench import benchmark_binary, runner_binary
 from pipeline import flatbuffer
@@ -61,26 +61,33 @@ def test_every_tensor_is_as_predicted(binary, shared_dir):
     assert [row.engine for row in rows if not row.is_asked] == ["reference", "reference"]
 
 
-def test_another_processor_is_found_out(binary, tmp_path):
-    model = _mul(tmp_path)
+def test_another_processor_is_found_out(binary, tmp_path, run_tool):
     # It says that it is an arm64, and computes as an x86-64.
-    with phone() as liar, phone(_OF_THIS_MACHINE) as honest:
-        of_liar = _check(liar, model, binary, "xnnpack")[0]
-        of_honest = _check(honest, model, binary, "xnnpack")[0]
-    assert of_honest.is_equal
-    first = of_liar.tensors.first
-    assert first is not None
-    assert (first.name, first.step, first.max_difference) == ("model/layer/output", 0, 1)
-    assert 0 < first.num_different < 256
-    text = _text(output_check.table([of_liar]))
-    assert "op 0, model/layer/output" in text
+    with phone() as liar:
+        done = run_tool(
+            *("benchmark", "--check_outputs", f"--device={liar.serial}"),
+            *(f"--model={_mul(tmp_path)}", f"--report={tmp_path / 'report.json'}"),
+            *(f"--benchmark_binary={binary.path}", f"--library={binary.library}"),
+        )
+        assert liar.files() == []
+    assert done.returncode == 1, done.stderr
+    assert "0 of 1 equal" in done.stdout
+    assert "op 0, model/layer/output" in done.stdout
+    of_xnnpack, _ = json.loads((tmp_path / "report.json").read_text())["results"]["rows"]
+    assert (of_xnnpack["engine"], of_xnnpack["is_asked"]) == ("xnnpack", True)
+    (difference,) = of_xnnpack["tensors"]["differences"]
+    assert difference["max_difference"] == 1
+    assert 0 < difference["num_different"] < difference["num_elements"] == 256
 
 
-def _text(table) -> str:
-    console = Console(width=250)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+def test_equal_bits_are_exit_code_0(binary, tmp_path, run_tool):
+    with phone(_OF_THIS_MACHINE) as running:
+        done = run_tool(
+            *("benchmark", "--check_outputs", f"--device={running.serial}"),
+            *(f"--model={_mul(tmp_path)}", "--runtime=xnnpack", "--runtime=no_xnnpack"),
+            *(f"--benchmark_binary={binary.path}", f"--library={binary.library}"),
+        )
+    assert done.returncode == 0, done.stderr + done.stdout
 
 
 def test_what_cannot_be_predicted_is_refused(binary, tmp_path):
