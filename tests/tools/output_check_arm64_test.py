@@ -68,12 +68,13 @@ def _mobilenet(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _assert_equal(emulated, binary, model: pathlib.Path) -> None:
+def _assert_equal(emulated, binary, model: pathlib.Path, **engine_of_runtime: str) -> None:
+    engine_of_runtime = engine_of_runtime or {"xnnpack": "xnnpack"}
     found = output_check.check(
-        [emulated.serial], [model], ["xnnpack", "no_xnnpack"], binary, num_threads=1, seed=0
+        [emulated.serial], [model], list(engine_of_runtime), binary, num_threads=1, seed=0
     )
     rows = [row for row in found if row.is_asked]
-    assert [row.engine for row in rows] == ["xnnpack", "ruy"]
+    assert {row.runtime: row.engine for row in rows} == engine_of_runtime
     for row in rows:
         assert row.is_emulated
         assert row.is_equal, (row.engine, row.tensors.first or row.outputs.first)
@@ -92,7 +93,7 @@ def test_ops_whose_bits_are_others_on_x86(emulated, binary, tmp_path):
         Interpreter(twin, "xnnpack", target).run(*inputs) for target in ("arm64", "x86_64")
     )
     assert any((one != other).any() for one, other in zip(of_arm64, of_x86, strict=True))
-    _assert_equal(emulated, binary, model)
+    _assert_equal(emulated, binary, model, xnnpack="xnnpack", no_xnnpack="ruy")
 
 
 def test_uint8(emulated, binary, shared_dir):
