@@ -34,7 +34,7 @@ def test_a_planted_slowdown_is_claimed_and_no_other(tmp_path):
     assert measured.cells[0].latency is not None
     assert measured.cells[0].latency.median_us.median == _BASE_US
     assert measured.cells[0].held_mhz["big"].median == 2400
-    assert measured.cells[0].evidence[0]["nodes_taken"] == 31
+    assert measured.cells[0].evidence[0].nodes_taken == 31
     same, slow = measured.pairs
     assert same.difference.claim == "no difference claimed"
     assert slow.difference.claim == "slower"
