@@ -1,4 +1,4 @@
-#!/usr/bin/env -S python3 -IS
+#!/system/bin/python3 -IS
 # benchmark_tool: tflite
 """A fake benchmark binary: the flags and the output of the real tools, and latencies of a model.
 
