@@ -5,6 +5,7 @@ sections here and parsed by pure functions. Phones forbid or lack any of these f
 be read is None, and nothing fails.
 """
 
+import collections
 import dataclasses
 import math
 import re
@@ -16,43 +17,46 @@ from android_bench.cores import Cluster, Core
 
 _TIMEOUT_S = 60.0
 _MARK = "@@section "
+_FILES = "files"
 _CPU = "/sys/devices/system/cpu"
 _THERMAL = "/sys/class/thermal"
 
-_BEGIN_SCRIPT = f"""
-section() {{ printf '\\n{_MARK}%s\\n' "$1"; }}
-file() {{ section "$1"; cat "$1" 2>/dev/null; }}
-"""
+_BEGIN_SCRIPT = f"section() {{ printf '\\n{_MARK}%s\\n' \"$1\"; }}"
+_CLOCK_DOMAINS = (f"{_CPU}/cpufreq/policy[0-9]*", f"{_CPU}/cpu[0-9]*/cpufreq")
+_FACTS_FILES = (
+    f"{_CPU}/present",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    *(
+        f"{domain}/{name}"
+        for domain in _CLOCK_DOMAINS
+        for name in ("related_cpus", "cpuinfo_max_freq", "scaling_governor")
+    ),
+)
+_STATE_FILES = (
+    f"{_CPU}/online",
+    "/proc/meminfo",
+    f"{_THERMAL}/thermal_zone[0-9]*/type",
+    f"{_THERMAL}/thermal_zone[0-9]*/temp",
+    *(f"{domain}/stats/time_in_state" for domain in _CLOCK_DOMAINS),
+)
+# All files by one process, `path:line` each: a phone may have a hundred thermal zones.
 _FACTS_SCRIPT = f"""{_BEGIN_SCRIPT}
 section getprop; getprop 2>/dev/null
 section uname; uname -r 2>/dev/null
-file {_CPU}/present
-file /proc/cpuinfo
-file /proc/meminfo
-for policy in {_CPU}/cpufreq/policy[0-9]* {_CPU}/cpu[0-9]*/cpufreq; do
-  file "$policy/related_cpus"
-  file "$policy/cpuinfo_max_freq"
-  file "$policy/scaling_governor"
-done
+section {_FILES}; grep -Hs '^' {" ".join(_FACTS_FILES)}
 """
 _STATE_SCRIPT = f"""{_BEGIN_SCRIPT}
 section thermalservice; dumpsys thermalservice 2>/dev/null
 section battery; dumpsys battery 2>/dev/null
 section power; dumpsys power 2>/dev/null | grep mWakefulness=
-file {_CPU}/online
-file /proc/meminfo
-for zone in {_THERMAL}/thermal_zone[0-9]*; do
-  file "$zone/type"
-  file "$zone/temp"
-done
-for policy in {_CPU}/cpufreq/policy[0-9]* {_CPU}/cpu[0-9]*/cpufreq; do
-  file "$policy/stats/time_in_state"
-done
+section {_FILES}; grep -Hs '^' {" ".join(_STATE_FILES)}
 """
 
 # Fields of /sys/class/thermal are in thousandths of a degree, but some kernels write degrees.
 _LEAST_MILLIDEGREES = 1000
 _PLAUSIBLE_C = (-60.0, 250.0)
+_MAX_CORES = 64  # Larger numbers are damaged text.
 _TICK_MS = 10  # time_in_state counts clock ticks of 1/100 s (Linux, cpufreq-stats).
 _BATTERY_CHARGING, _BATTERY_FULL = 2, 5  # android.os.BatteryManager.BATTERY_STATUS_*.
 
@@ -222,12 +226,16 @@ def parse_state(text: str) -> State:
 
 
 def _sections(text: str) -> dict[str, str]:
-    """Name -> text; of sections with one name the first, as later ones may be torn."""
+    """Name -> text, of sections and of files; of one name the first, as later ones may be torn."""
     sections: dict[str, str] = {}
     for part in text.replace("\r\n", "\n").split(f"\n{_MARK}")[1:]:
         name, _, content = part.partition("\n")
         sections.setdefault(name, content)
-    return sections
+    lines: dict[str, list[str]] = collections.defaultdict(list)
+    for line in sections.get(_FILES, "").split("\n"):
+        path, _, content = line.partition(":")
+        lines[path].append(content)
+    return {path: "\n".join(content) for path, content in lines.items()} | sections
 
 
 def _properties(text: str) -> dict[str, str]:
@@ -245,7 +253,7 @@ def _cores(sections: Mapping[str, str]) -> list[Core]:
     for block in re.split(r"\n\s*\n", sections.get("/proc/cpuinfo", "")):
         fields = _fields(block)
         number = _integer(fields.get("processor"))
-        if number is not None:
+        if number is not None and 0 <= number < _MAX_CORES:
             known[number] = Core(
                 number,
                 implementer=fields.get("CPU implementer"),
@@ -327,10 +335,10 @@ def _memory_bytes(sections: Mapping[str, str], name: str) -> int | None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Of the kernel's lists, "0-3,6" and "0 1 2 3 6"; a phone has fewer than 64 cores."""
+    """Of the kernel's lists, "0-3,6" and "0 1 2 3 6"."""
     numbers: set[int] = set()
     for first, last in re.findall(r"(\d{1,4})(?:-(\d{1,4}))?", text, re.ASCII):
-        numbers.update(range(min(int(first), 64), min(int(last or first), 63) + 1))
+        numbers.update(range(int(first), min(int(last or first) + 1, _MAX_CORES)))
     return tuple(sorted(numbers))
 
 

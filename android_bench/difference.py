@@ -29,7 +29,6 @@ import math
 from typing import Literal
 
 import numpy as np
-import scipy.special
 
 from android_bench.statistics import CONFIDENCE
 
@@ -155,6 +154,8 @@ def _detectable(noise: float, freedom: int, tail: float) -> float:
 
     With the rank test's larger variance in place of the mean's.
     """
+    import scipy.special  # Here, as in statistics.py.
+
     critical = -scipy.special.stdtrit(freedom, tail)
     # Noncentral t: which shift, in standard errors, lies beyond `critical` POWER of the time?
     shift = scipy.special.nctdtrinc(freedom, 1 - POWER, critical)

@@ -18,6 +18,7 @@ from android_bench import comparability, difference, statistics
 from android_bench.difference import Difference
 from android_bench.plan import Cell
 from android_bench.results import Header, Sample, Session
+from android_bench.runtimes import Evidence
 from android_bench.statistics import CONFIDENCE, Latency
 from pipeline import errors
 
@@ -52,7 +53,7 @@ class CellReport:
     first_inference_us: float | None
     memory_mb: float | None
     held_mhz: Mapping[str, "Spread"]
-    evidence: tuple[Mapping[str, Any], ...]
+    evidence: tuple[Evidence, ...]
     ms_by_op: Mapping[str, float]
 
     @property
@@ -99,12 +100,16 @@ class PhoneReport:
     Attributes:
       journal: Where it was read.
       header: Phone, binary, models, settings.
+      num_losses: How often the phone was lost and waited for.
+      cooled_down_s: Time spent waiting for it to cool.
       cells: In the order asked for.
       pairs: Every model against the baseline model of the same session, all else equal.
     """
 
     journal: pathlib.Path
     header: Header
+    num_losses: int
+    cooled_down_s: float
     cells: tuple[CellReport, ...]
     pairs: tuple[Pair, ...]
 
@@ -122,10 +127,12 @@ def of_session(session: Session, baseline_model: str | None = None, seed: int = 
       ReportError: The session has no such model.
     """
     return PhoneReport(
-        session.path,
-        session.header,
-        tuple(_cell_report(session, cell, seed) for cell in session.cells),
-        _pairs(session, baseline_model),
+        journal=session.path,
+        header=session.header,
+        num_losses=session.num_losses,
+        cooled_down_s=session.cooled_down_s,
+        cells=tuple(_cell_report(session, cell, seed) for cell in session.cells),
+        pairs=_pairs(session, baseline_model),
     )
 
 
@@ -309,8 +316,8 @@ def _median(values: Iterable[float | None]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _distinct(evidence: Iterable[Mapping[str, Any] | None]) -> tuple[Mapping[str, Any], ...]:
-    found: list[Mapping[str, Any]] = []
+def _distinct(evidence: Iterable[Evidence | None]) -> tuple[Evidence, ...]:
+    found: list[Evidence] = []
     for proof in evidence:
         if proof is not None and proof not in found:
             found.append(proof)
@@ -319,7 +326,7 @@ def _distinct(evidence: Iterable[Mapping[str, Any] | None]) -> tuple[Mapping[str
 
 def _row(report: PhoneReport, cell: CellReport) -> dict[str, Any]:
     header, latency = report.header, cell.latency
-    proof = cell.evidence[0] if cell.evidence else {}
+    proof = cell.evidence[0] if cell.evidence else None
     return {
         "serial": header.serial,
         "phone": header.phone,
@@ -343,9 +350,9 @@ def _row(report: PhoneReport, cell: CellReport) -> dict[str, Any]:
         "first_inference_us": cell.first_inference_us,
         "memory_mb": cell.memory_mb,
         "held_mhz": ";".join(f"{name}={s.median:.0f}" for name, s in cell.held_mhz.items()),
-        "delegate": proof.get("delegate"),
-        "nodes_taken": proof.get("nodes_taken"),
-        "nodes_total": proof.get("nodes_total"),
-        "partitions": proof.get("partitions"),
+        "delegate": proof and proof.delegate,
+        "nodes_taken": proof and proof.nodes_taken,
+        "nodes_total": proof and proof.nodes_total,
+        "partitions": proof and proof.partitions,
         "no_latency_because": cell.no_latency_because,
     }

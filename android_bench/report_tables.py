@@ -8,6 +8,7 @@ from rich.table import Table
 
 from android_bench.plan import Cell
 from android_bench.report import CellReport, Pair, PhoneReport
+from android_bench.runtimes import Evidence
 from android_bench.statistics import CONFIDENCE, Latency
 
 _UNKNOWN = "-"
@@ -48,12 +49,24 @@ def pairs(compared: Sequence[Pair], title: str) -> Table:
     return table
 
 
+def phones(reports: Sequence[PhoneReport]) -> Table:
+    """Returns the medians of several phones side by side."""
+    names = [f"{report.header.phone} ({report.header.serial})" for report in reports]
+    table = _table("median ms by phone", "model", "runtime", "threads", "cluster", *names)
+    found = [{_names(cell.cell): cell.latency for cell in report.cells} for report in reports]
+    for key in dict.fromkeys(key for latencies in found for key in latencies):
+        latencies = [one.get(key) for one in found]
+        table.add_row(*key, *(_UNKNOWN if one is None else _centre(one) for one in latencies))
+    return table
+
+
 def _cells(report: PhoneReport) -> Table:
     header = report.header
     emulated = "EMULATED, no latency; " if header.is_emulated else ""
     table = _table(
         f"{emulated}{header.phone} ({header.serial}), build {header.fingerprint or 'unknown'}; "
-        f"{header.tool} binary {header.binary_sha256[:12]}",
+        f"{header.tool} binary {header.binary_sha256[:12]}; cooled down for "
+        f"{report.cooled_down_s:.0f} s, lost {report.num_losses} times",
         *("model", "runtime", "threads", "cluster", "median ms", "95 % interval", "p90 ms"),
         *("p95 ms", "CV", "rounds", "rejected", "MHz held", "memory MB", "delegated"),
     )
@@ -171,13 +184,13 @@ def _held(cell: CellReport) -> str:
 
 
 def _delegated(cell: CellReport) -> str:
-    return "; ".join(_proof(**proof) for proof in cell.evidence) or _UNKNOWN
+    return "; ".join(map(_proof, cell.evidence)) or _UNKNOWN
 
 
-def _proof(delegate: str, nodes_taken=None, nodes_total=None, partitions=None, **_: object) -> str:
-    if not delegate:
+def _proof(evidence: Evidence) -> str:
+    if not evidence.delegate:
         return "none, as asked"
-    name = delegate.removeprefix("TfLite").removesuffix("Delegate")
-    nodes = "" if nodes_taken is None else f" {nodes_taken}/{nodes_total}"
-    pieces = "" if partitions is None else f" in {partitions}"
-    return f"{name}{nodes}{pieces}"
+    name = evidence.delegate.removeprefix("TfLite").removesuffix("Delegate")
+    taken, partitions = evidence.nodes_taken, evidence.partitions
+    nodes = evidence.extent if taken is None else f"{taken}/{evidence.nodes_total}"
+    return f"{name} {nodes}" + ("" if partitions is None else f" in {partitions}")

@@ -3,13 +3,15 @@
 import dataclasses
 import datetime
 import functools
+import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from android_bench import journal, op_profile, plan, statistics
+from android_bench import journal, op_profile, plan, session, statistics
 from android_bench.journal import Record
 from android_bench.plan import Cell
+from android_bench.runtimes import Evidence
 from android_bench.statistics import Process
 from pipeline import errors
 
@@ -54,14 +56,12 @@ class Condition:
       held_mhz: Cluster -> mean clock held during the process, from time_in_state.
       zones_c: Thermal zone -> degrees Celsius afterwards.
       battery_c: Battery's temperature afterwards.
-      thermal_status: PowerManager.THERMAL_STATUS_* afterwards.
     """
 
     at_s: float | None
     held_mhz: Mapping[str, float]
     zones_c: Mapping[str, float]
     battery_c: float | None
-    thermal_status: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Sample:
       process: Its times; None where it has none (only where rejected).
       first_inference_us, init_us: As logged; None is unknown.
       memory_mb: Peak, or overall growth where no peak is logged, in 2**20 bytes.
-      evidence: Proof of delegation: fields of runtimes.Evidence.
+      evidence: Proof of delegation.
       ms_by_op: Node type -> mean milliseconds of a run, where ops were profiled.
       condition: Of the phone.
     """
@@ -87,7 +87,7 @@ class Sample:
     first_inference_us: float | None
     init_us: float | None
     memory_mb: float | None
-    evidence: Mapping[str, Any] | None
+    evidence: Evidence | None
     ms_by_op: Mapping[str, float]
     condition: Condition
 
@@ -102,6 +102,8 @@ class Session:
       cells: In the order asked for.
       samples: In the order taken; of a cell and round at most one is not rejected.
       failures: Cell -> why it cannot be measured on this phone.
+      num_losses: How often the phone was lost and waited for.
+      cooled_down_s: Time spent waiting for it to cool.
     """
 
     path: pathlib.Path
@@ -109,6 +111,8 @@ class Session:
     cells: tuple[Cell, ...]
     samples: tuple[Sample, ...]
     failures: Mapping[Cell, str]
+    num_losses: int
+    cooled_down_s: float
 
     def accepted(self, cell: Cell) -> dict[int, Sample]:
         """Returns round -> the sample that counts, in the order of rounds."""
@@ -132,85 +136,125 @@ def read(path: pathlib.Path) -> Session:
         )
     first = f"{path}: its first record"
     header = _converted(_header, sessions[0], first)
-    cells = _converted(_cells, sessions[0], first)
+    to_cell = functools.partial(_cell, models=header.sha256_by_model)
+    to_sample = functools.partial(_sample, header=header)
+    cells = _converted(lambda record: list(map(to_cell, record["cells"])), sessions[0], first)
     samples: list[Sample] = []
     failures: dict[Cell, str] = {}
-    to_sample = functools.partial(_sample, started_at=header.started_at)
+    cooled_down_s = 0.0
     for number, record in enumerate(records, 1):
         where = f"{path}: record {number}"
         if record["kind"] == plan.SAMPLE:
             samples.append(_converted(to_sample, record, where))
         elif record["kind"] == plan.FAILURE:
-            cell, message = _converted(_failure, record, where)
-            failures[cell] = message
+            cell = _converted(lambda record: to_cell(record["cell"]), record, where)
+            failures[cell] = _converted(lambda record: _text(record["message"]), record, where)
+        elif record["kind"] == session.COOLED_DOWN:
+            cooled_down_s += _converted(lambda record: _number(record["waited_s"]), record, where)
     cells.extend(sample.cell for sample in samples)
-    return Session(path, header, tuple(dict.fromkeys(cells)), tuple(samples), failures)
+    return Session(
+        path=path,
+        header=header,
+        cells=tuple(dict.fromkeys(cells)),
+        samples=tuple(samples),
+        failures=failures,
+        num_losses=len(journal.of_kind(records, session.LOST)),
+        cooled_down_s=cooled_down_s,
+    )
 
 
 def _converted(convert: Callable[[Record], _Value], record: Record, where: str) -> _Value:
     try:
+        json.dumps(record, allow_nan=False)  # No reader of ours would expect them.
         return convert(record)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise errors.ReportError(
             f"{where} lacks what a report needs ({type(error).__name__}: {error}): it is of "
             "another version, or was edited; measure again"
         ) from error
 
 
-def _cells(record: Record) -> list[Cell]:
-    return [Cell(**cell) for cell in record["cells"]]
-
-
-def _failure(record: Record) -> tuple[Cell, str]:
-    return Cell(**record["cell"]), record["message"]
-
-
 def _header(record: Record) -> Header:
-    facts, settings = record["facts"], record["settings"]
-    names = [str(facts[key]) for key in ("model", "soc") if facts.get(key)]
+    facts = record["facts"]
+    serial = _text(record["serial"])
+    names = [_text(facts[key]) for key in ("model", "soc") if facts[key]]
+    started_at = datetime.datetime.fromisoformat(record["started_at"])
+    if started_at.tzinfo is None:
+        raise ValueError("started_at has no time zone")
     return Header(
-        serial=record["serial"],
-        fingerprint=facts.get("fingerprint"),
-        phone=", ".join(names) or record["serial"],
+        serial=serial,
+        fingerprint=_if_known(_text, facts["fingerprint"]),
+        phone=", ".join(names) or serial,
         is_emulated=_whether(facts["is_emulated"]),
-        binary_sha256=record["binary"]["sha256"],
-        library_sha256=record["binary"].get("library_sha256", ""),
-        tool=record["binary"]["tool"],
-        sha256_by_model={model["path"]: model["sha256"] for model in record["models"]},
-        settings=dict(settings),
-        started_at=datetime.datetime.fromisoformat(record["started_at"]),
+        binary_sha256=_text(record["binary"]["sha256"]),
+        library_sha256=_text(record["binary"].get("library_sha256", "")),
+        tool=_text(record["binary"]["tool"]),
+        sha256_by_model={
+            _text(model["path"]): _text(model["sha256"]) for model in record["models"]
+        },
+        settings=dict(record["settings"].items()),
+        started_at=started_at,
     )
 
 
-def _sample(record: Record, started_at: datetime.datetime) -> Sample:
+def _cell(value: Mapping[str, Any], models: Mapping[str, str]) -> Cell:
+    cell = Cell(**value)
+    for text in (cell.model, cell.runtime, cell.cluster):
+        _text(text)
+    _count(cell.num_threads)
+    if cell.model not in models:
+        raise ValueError(f"{cell.model} is not among the models of the session")
+    return cell
+
+
+def _sample(record: Record, header: Header) -> Sample:
     accepted = _whether(record["accepted"])
     log = record["log"] or {}
     process = _process(record["samples_us"], log)
     if accepted and process is None:
         raise ValueError("an accepted sample without times")
     memory = log.get("memory") or {}
-    peak_mb = memory.get("peak_mb")
+    peak_mb = _if_known(_number, memory.get("peak_mb"))
+    overall_mb = _if_known(_number, memory.get("overall_mb"))
+    reason = "" if accepted else _text(record["rejected_because"]) or "unknown reason"
     return Sample(
-        cell=Cell(**record["cell"]),
-        round=int(record["round"]),
-        rejected_because="" if accepted else record["rejected_because"] or "unknown reason",
+        cell=_cell(record["cell"], header.sha256_by_model),
+        round=_count(record["round"]),
+        rejected_because=reason,
         process=process,
-        first_inference_us=log.get("first_inference_us"),
-        init_us=log.get("init_us"),
-        memory_mb=memory.get("overall_mb") if peak_mb is None else peak_mb,
-        evidence=record["evidence"],
-        ms_by_op=_ms_by_op(record.get("text", "")),
-        condition=_condition(record, started_at),
+        first_inference_us=_if_known(_number, log.get("first_inference_us")),
+        init_us=_if_known(_number, log.get("init_us")),
+        memory_mb=overall_mb if peak_mb is None else peak_mb,
+        evidence=_if_known(_evidence, record["evidence"]),
+        ms_by_op=_ms_by_op(_text(record.get("text", ""))),
+        condition=_condition(record, header.started_at),
     )
 
 
 def _process(samples_us: list[float] | None, log: Mapping[str, Any]) -> Process | None:
     if samples_us:
-        return statistics.process_of_samples(samples_us)
+        return statistics.process_of_samples([_time(sample_us) for sample_us in samples_us])
     if log.get("mean_us") is None:
         return None
-    keys = ("median_us", "p95_us", "min_us", "max_us", "count")
-    return Process(mean_us=float(log["mean_us"]), **{key: log.get(key) for key in keys})
+    return Process(
+        mean_us=_time(log["mean_us"]),
+        median_us=_if_known(_time, log.get("median_us")),
+        p95_us=_if_known(_time, log.get("p95_us")),
+        min_us=_if_known(_time, log.get("min_us")),
+        max_us=_if_known(_time, log.get("max_us")),
+        count=_if_known(_count, log.get("count")),
+    )
+
+
+def _evidence(value: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        delegate=_text(value["delegate"]),
+        extent=_text(value["extent"]),
+        nodes_taken=_if_known(_count, value["nodes_taken"]),
+        nodes_total=_if_known(_count, value["nodes_total"]),
+        partitions=_if_known(_count, value["partitions"]),
+        others=tuple(map(_text, value["others"])),
+    )
 
 
 def _ms_by_op(text: str) -> dict[str, float]:
@@ -228,25 +272,55 @@ def _condition(record: Record, started_at: datetime.datetime) -> Condition:
     at_s = None
     if "at" in record:
         at_s = (datetime.datetime.fromisoformat(record["at"]) - started_at).total_seconds()
+    held_mhz = {
+        cluster: _mean_mhz(ms_by_khz)
+        for cluster, ms_by_khz in record["time_in_state_delta"].items()
+    }
     return Condition(
         at_s=at_s,
-        held_mhz={
-            cluster: _mean_mhz(ms_by_khz)
-            for cluster, ms_by_khz in record["time_in_state_delta"].items()
-            if sum(ms_by_khz.values()) > 0
-        },
-        zones_c=dict(after["zones_c"]),
-        battery_c=after["battery_c"],
-        thermal_status=after["thermal_status"],
+        held_mhz={cluster: mhz for cluster, mhz in held_mhz.items() if mhz is not None},
+        zones_c={zone: _number(value) for zone, value in after["zones_c"].items()},
+        battery_c=_if_known(_number, after["battery_c"]),
     )
 
 
-def _mean_mhz(ms_by_khz: Mapping[str, float]) -> float:
-    total_ms = sum(ms_by_khz.values())
+def _mean_mhz(ms_by_khz: Mapping[str, float]) -> float | None:
+    total_ms = sum(_count(ms) for ms in ms_by_khz.values())
+    if not total_ms:
+        return None
     return sum(int(khz) * ms for khz, ms in ms_by_khz.items()) / total_ms / 1000
+
+
+def _if_known(check: Callable[[Any], _Value], value: Any) -> _Value | None:
+    return None if value is None else check(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"needed text, got {value!r}")
+    return value
 
 
 def _whether(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"needed true or false, got {value!r}")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"needed a number, got {value!r}")
+    return float(value)
+
+
+def _time(value: object) -> float:
+    time_us = _number(value)
+    if time_us <= 0:
+        raise ValueError(f"needed a time, got {value!r}")
+    return time_us
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"needed a count, got {value!r}")
     return value

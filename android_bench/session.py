@@ -110,13 +110,15 @@ def run(
       stop: When set from another thread, the session ends soon and in good order.
 
     Raises:
-      DeviceError: A cell is impossible on this phone, the phone is unfit, stays hot, was lost and
-        did not return, or came back with another system.
+      DeviceError: A cell is impossible on this phone or with this binary, the phone is unfit,
+        stays hot, was lost and did not return, or came back with another system.
       OSError: A model, the binary or the journal cannot be read or written.
       ReportError: The journal was begun with another request, or is damaged.
     """
     facts = device.read_facts(adb)
     pinned = {cell: cores.pick(facts.clusters, cell.cluster, cell.num_threads) for cell in cells}
+    for cell in cells:
+        runtimes.from_name(cell.runtime).flags_for(binary.tool)
     header = _header(adb.serial, facts, cells, binary, settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(StoppedError))
@@ -171,6 +173,8 @@ class _Session:
                     if record.get("accepted"):
                         num_losses = 0
             except errors.DeviceLostError as error:
+                if self.stop.is_set():  # Ctrl-C in a terminal reaches adb's processes, too.
+                    raise StoppedError from error
                 remote = None
                 num_losses += 1
                 yield self._noted(LOST, message=str(error))

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import scipy.special
 
 CONFIDENCE = 0.95
 _RESAMPLES = 10_000
@@ -154,6 +153,8 @@ def bootstrap_median(values: np.ndarray, seed: int) -> Interval:
     Raises:
       ValueError: Fewer than two values.
     """
+    import scipy.special  # Here, for it takes most of the time that a tool takes to start.
+
     rounds = len(values)
     if rounds < 2:
         raise ValueError(f"an interval needs at least 2 rounds, got {rounds}")

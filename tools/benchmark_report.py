@@ -148,6 +148,8 @@ def _print(phones: Sequence[PhoneReport], compared: Sequence[Pair]) -> None:
     for phone in phones:
         for table in report_tables.tables(phone):
             console.print(table)
+    if len(phones) > 1:
+        console.print(report_tables.phones(phones))
     if compared:
         title = "against earlier sessions, unpaired; the change from day to day is in the ratio"
         console.print(report_tables.pairs(compared, title))

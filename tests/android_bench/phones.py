@@ -20,9 +20,16 @@ class Policy:
 
 
 def answer(**sections: str) -> str:
-    """The output of one reading; a section's name has / for every __."""
+    """The output of one reading; what is named by a path comes as `grep -H` tells files."""
+    files = "\n".join(
+        f"{path}:{line}"
+        for path, text in sections.items()
+        if path.startswith("/")
+        for line in text.split("\n")
+    )
+    others = {name: text for name, text in sections.items() if not name.startswith("/")}
     return "".join(
-        f"\n@@section {name.replace('__', '/')}\n{text}\n" for name, text in sections.items()
+        f"\n@@section {name}\n{text}\n" for name, text in (others | {"files": files}).items()
     )
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
-from android_bench import report, report_tables, results
+from android_bench import report, report_tables, results, statistics
 from android_bench.plan import Cell
 from pipeline import errors
 from pipeline import report as json_report
@@ -187,3 +187,38 @@ def test_incomparable_sessions_are_refused(tmp_path):
         report.against(other, old)
     with pytest.raises(errors.IncomparableError, match="needed a cell"):
         report.against(_session(tmp_path, "new", cells=(_INT8,)), old)
+
+
+def _places(value, place=()):
+    """Yields the path of every value within nested JSON."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        yield (*place, key)
+        if isinstance(item, (dict, list)):
+            yield from _places(item, (*place, key))
+
+
+def test_no_edit_of_a_journal_escapes_our_errors(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "_RESAMPLES", 10)
+    found = synthetic.records(cells=(_CELL, _INT8), num_rounds=2)
+    failure = {"kind": "failure", "cell": dataclasses.asdict(_INT8), "message": "fell back"}
+    found = json.loads(json.dumps([*found, failure]))
+    refused = 0
+    edited = [place for place in _places(found) if place[0] in (0, 1, 5) and len(place) > 1]
+    edited = [place for place in edited if place[1] not in ("state_before", "text")]
+    assert len(edited) > 100
+    for *place, key in edited:
+        for value in (None, "x", -1, []):
+            changed = json.loads(json.dumps(found))
+            inner = changed
+            for step in place:
+                inner = inner[step]
+            inner[key] = value
+            try:
+                phone = report.of_session(_session(tmp_path, found=changed))
+                _text(report_tables.tables(phone))
+                report.as_csv([phone])
+                json.dumps(report.as_plain(phone), allow_nan=False, default=str)
+            except errors.IntonlyError:
+                refused += 1
+    assert refused > 100

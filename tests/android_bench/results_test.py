@@ -40,7 +40,7 @@ def test_a_sample(tmp_path):
     assert sample.condition.at_s == 12.5
     assert sample.condition.held_mhz == pytest.approx({"little": 0.75 * 1800 + 0.25 * 900})
     assert sample.condition.zones_c["cpu-0"] == 35.0
-    assert sample.evidence == dataclasses.asdict(synthetic.EVIDENCE) | {"others": []}
+    assert sample.evidence == synthetic.EVIDENCE
 
 
 def test_raw_samples_count_before_the_log(tmp_path):
@@ -58,7 +58,11 @@ def test_rejected_and_failed(tmp_path):
         synthetic.sample(_CELL, 0, 2.0, 10.0),
         {"kind": "failure", "cell": dataclasses.asdict(synthetic.CELLS[1]), "message": "fell back"},
         {"kind": "lost", "message": "cable"},
+        {"kind": "cooled_down", "waited_s": 30.0},
+        {"kind": "cooled_down", "waited_s": 12.5},
+        {"kind": "returned"},
     )
+    assert (session.num_losses, session.cooled_down_s) == (1, 42.5)
     assert [sample.rejected_because for sample in session.samples] == ["hot", "dead", ""]
     assert session.accepted(_CELL)[0].condition.at_s == 2.0
     assert session.failures == {synthetic.CELLS[1]: "fell back"}
@@ -70,6 +74,10 @@ def test_rejected_and_failed(tmp_path):
         ({"log": None}, "without times"),
         ({"accepted": "yes"}, "needed true or false"),
         ({"cell": {"model": "m"}}, "runtime"),
+        ({"cell": dataclasses.asdict(_CELL) | {"model": "m"}}, "m is not among"),
+        ({"samples_us": [1.0, -2.0]}, "needed a time, got -2"),
+        ({"round": 1.5}, "needed a count"),
+        ({"wall_s": float("inf")}, "not JSON compliant"),
         ({"state_after": None}, "NoneType"),
         ({"time_in_state_delta": {"big": {"fast": 1}}}, "fast"),
         ({"at": "yesterday"}, "yesterday"),

@@ -1,11 +1,15 @@
 """tools.benchmark with phones, run as a user runs it: the real adb, fake phones, fake programs."""
 
+import functools
+import hashlib
+import http.server
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -90,6 +94,36 @@ def test_phones_side_by_side_and_one_dies(run_tool, files):
     assert len(_samples(files, second.serial)) == 2
 
 
+def test_a_phone_that_is_locked_stops_no_other(run_tool, files):
+    with phones(Scenario(connection="unauthorized"), Scenario()) as (locked, open_):
+        done = run_tool("benchmark", *_arguments(files, "--device=all"))
+    assert done.returncode == 2
+    assert f"{locked.serial}: needed a usable phone; it is unauthorized" in done.stderr
+    assert len(_samples(files, open_.serial)) == 2
+    assert open_.serial in done.stdout
+
+
+def test_a_downloaded_program(run_tool, files):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=files)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, phone() as running:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/benchmark_model"
+        arguments = [
+            argument
+            for argument in _arguments(files, f"--device={running.serial}")
+            if not argument.startswith("--benchmark_binary")
+        ]
+        arguments.append(f"--download_benchmark_binary={url}")
+        wrong = run_tool("benchmark", *arguments, f"--benchmark_binary_sha256={'0' * 64}")
+        right = run_tool("benchmark", *arguments)
+        server.shutdown()
+    sha256 = hashlib.sha256((files / "benchmark_model").read_bytes()).hexdigest()
+    assert wrong.returncode == 2
+    assert f"needed sha256 {'0' * 64}, got {sha256}" in wrong.stderr
+    assert right.returncode == 0, right.stderr
+    assert f"--benchmark_binary_sha256={sha256}" in right.stderr
+
+
 def test_partial_delegation_is_not_good(run_tool, files):
     behaviour.write(files / "benchmark_model", Behaviour(delegation={"gpu": "partial"}))
     with phone() as running:
@@ -119,6 +153,7 @@ def _begun(files: pathlib.Path, serial: str, *more: str) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     path = fleet.journal_path(files / "journals", serial)
     while running.poll() is None and not (path.exists() and _samples(files, serial)):
@@ -149,11 +184,15 @@ def test_killed_and_resumed(run_tool, files):
     assert keys == {(0, 1), (0, 2), (1, 1), (1, 2)}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_asked_to_end(files, number):
+@pytest.mark.parametrize(
+    ("end", "number"),
+    # Ctrl-C in a terminal goes to the whole group: to adb's processes, too.
+    [(os.killpg, signal.SIGINT), (os.kill, signal.SIGINT), (os.kill, signal.SIGTERM)],
+)
+def test_asked_to_end(files, end, number):
     with phone() as running:
         interrupted = _begun(files, running.serial)
-        os.kill(interrupted.pid, number)
+        end(interrupted.pid, number)
         _, stderr = interrupted.communicate(timeout=60)
         assert _is_left_clean(running)
     assert interrupted.returncode == 130

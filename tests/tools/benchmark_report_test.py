@@ -44,6 +44,9 @@ def test_two_phones_in_one_report(run_tool, journal, tmp_path):
     assert "PHONE1" in done.stdout
     assert "PHONE2" in done.stdout
     assert "faster" in done.stdout
+    side_by_side = done.stdout[done.stdout.index("median ms by phone") :].splitlines()
+    one, two = next(line for line in side_by_side if "float.tflite" in line).split()[-2:]
+    assert float(two) == pytest.approx(2 * float(one), rel=0.05)
     document = json.loads(written["report.json"].read_text())
     assert document["kind"] == "benchmark_report"
     assert len(document["provenance"]["inputs"]) == 2

@@ -97,7 +97,8 @@ class Behaviour:
       faults: {number of the process on this phone, from 1: its fault}.
       hang_s: Real seconds.
       is_real_time: Sleep for as long as the runs claim to take.
-      outputs: {sha256 of a model: base64 of what --output_filepath gets}.
+      computes: Whether --output_filepath gets what the LiteRT of the phone's python3 computes.
+      outputs: Otherwise, {sha256 of a model: base64 of what it gets}.
       state_file: Name of the file with the simulated clock, in /fake of the phone or else beside
         the binary; binaries on one phone share it.
     """
@@ -128,6 +129,7 @@ class Behaviour:
     faults: Mapping[int, Fault] = dataclasses.field(default_factory=dict)
     hang_s: float = 600.0
     is_real_time: bool = False
+    computes: bool = False
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     state_file: str = "benchmark_state.json"
 

@@ -3,6 +3,7 @@ import dataclasses
 import hashlib
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ from pipeline.errors import DelegationError, LogError
 from tests.fakephone.binaries import behaviour
 from tests.fakephone.binaries.behaviour import PHONE_NOISE, Behaviour
 
+_PYTHON = (sys.executable, "-IS")  # On the phone the script's first line finds it.
 _RUN = Run(model="", num_runs=30, min_time_s=0.1, warmup_runs=1, warmup_time_s=0.05)
 
 
@@ -30,7 +32,11 @@ class _Phone:
         run = dataclasses.replace(_RUN, model=str(model), **changes)
         command = benchmark_binary.command(how.tool, str(binary), runtimes.from_name(runtime), run)
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60
+            [*_PYTHON, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=60,
         )
         return done.returncode, done.stdout.decode(errors="replace"), command[1:]
 
@@ -130,7 +136,9 @@ def test_a_fault_of_one_process_only(phone):
 
 def test_a_model_that_is_not_there(phone):
     binary = behaviour.write(phone.folder / "b", Behaviour())
-    done = subprocess.run([binary, "--graph=/nowhere"], capture_output=True, check=False, text=True)
+    done = subprocess.run(
+        [*_PYTHON, binary, "--graph=/nowhere"], capture_output=True, check=False, text=True
+    )
     assert done.returncode == 1
     with pytest.raises(LogError, match="Failed to initialize model loader"):
         parse.parse(done.stdout + done.stderr)

@@ -1,9 +1,9 @@
-#!/usr/bin/env -S python3 -IS
+#!/system/bin/python3 -IS
 # benchmark_tool: tflite
 """A fake benchmark binary: the flags and the output of the real tools, and latencies of a model.
 
-behaviour.write() makes one of this file and a Behaviour. It computes nothing and does not sleep,
-unless told to: its clock is simulated, and goes on from process to process in a state file, so that
+behaviour.write() makes one of this file and a Behaviour. It neither computes nor sleeps, unless
+told to: its clock is simulated, and goes on from process to process in a state file, so that
 drift and heat do. Imports only what starts fast; runs alone, on the fake phone.
 """
 
@@ -16,6 +16,7 @@ import pathlib
 import random
 import signal
 import struct
+import subprocess
 import sys
 import time
 
@@ -69,6 +70,23 @@ _TFLITE_DELEGATES = {
     "external": ("EXTERNAL", "FakeExternalDelegate"),
 }
 _XNNPACK = "TfLiteXNNPackDelegate"
+
+# KERNELS MODEL OUTPUT INPUT...: what benchmark_model computes, by the LiteRT of this machine.
+_COMPUTE = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+kernels, model, output, *inputs = sys.argv[1:]
+interpreter = Interpreter(model, experimental_op_resolver_type=OpResolverType[kernels])
+interpreter.allocate_tensors()
+for detail, path in zip(interpreter.get_input_details(), inputs, strict=True):
+    values = np.fromfile(path, detail["dtype"]).reshape(detail["shape"])
+    interpreter.set_tensor(detail["index"], values)
+interpreter.invoke()
+with open(output, "wb") as file:
+    for detail in interpreter.get_output_details():
+        file.write(interpreter.get_tensor(detail["index"]).tobytes())
+"""
 _LITERT_GPU = "LITERT_CL"
 
 
@@ -243,13 +261,17 @@ def _model(flags, log):
         content = pathlib.Path(path).read_bytes()
     except OSError:
         raise _FailedError(f"Failed to initialize model loader with path {path}") from None
-    for item in filter(None, flags.get("input_layer_value_files", "").split(",")):
-        file = item.rsplit(":", 1)[-1]
+    for file in _input_files(flags):
         if not pathlib.Path(file).exists():
             raise _FailedError(f"Failed to read the input_layer_value_file:{file}")
     verb = "Loaded model" if BEHAVIOUR["tool"] == "tflite" else "Loading model from:"
     log.info(f"{verb} {path}")
     return content
+
+
+def _input_files(flags):
+    items = filter(None, flags.get("input_layer_value_files", "").split(","))
+    return [item.rsplit(":", 1)[-1] for item in items]
 
 
 def _runtime(flags):
@@ -442,9 +464,21 @@ def _files(flags, log, init_us, warm_up, runs, model):
     if flags.get("result_file_path"):
         proto = _proto(init_us, warm_up, runs, len(model))
         pathlib.Path(flags["result_file_path"]).write_bytes(proto)
-    if flags.get("output_filepath"):
+    if flags.get("output_filepath") and BEHAVIOUR["computes"]:
+        _compute(flags)
+    elif flags.get("output_filepath"):
         encoded = BEHAVIOUR["outputs"].get(hashlib.sha256(model).hexdigest(), "")
         pathlib.Path(flags["output_filepath"]).write_bytes(base64.b64decode(encoded))
+
+
+def _compute(flags):
+    is_xnnpack = _runtime(flags) == "xnnpack"
+    kernels = "BUILTIN" if is_xnnpack else "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+    paths = (flags["graph"], flags["output_filepath"], *_input_files(flags))
+    command = ["python3", "-c", _COMPUTE, kernels, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _FailedError(f"Failed to invoke: {done.stderr.strip()}")
 
 
 def _op_profile(flags, log, mean_us):
