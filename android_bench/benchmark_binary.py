@@ -1,7 +1,8 @@
 """The benchmark binary that runs on the phone: which tool it is, its command line, where to get it.
 
 Two tools go by the name benchmark_model: TFLite's and LiteRT's (benchmark_litert_model). They share
-most flags; LiteRT's takes no input files, writes no outputs and profiles ops by another flag.
+most flags; LiteRT's takes no input files, writes no outputs and profiles ops by another flag. The
+third is our own runner (runner_binary.py): it takes LiteRT's library, and prints every sample.
 """
 
 import dataclasses
@@ -14,7 +15,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from android_bench.parse import LITERT, TFLITE
+from android_bench import runner_log
+from android_bench.parse import INTONLY, LITERT, TFLITE
 from android_bench.runtimes import Runtime
 from pipeline import files
 from pipeline.errors import DeviceError
@@ -28,6 +30,7 @@ _LITTLE_ENDIAN = 1
 _MARKS = {
     LITERT: b"========== BENCHMARK RESULTS ==========",
     TFLITE: b"Inference timings in us: ",
+    INTONLY: runner_log.TOOL.encode(),
 }
 
 # A script that starts the binary (to set LD_LIBRARY_PATH, say) cannot be looked into, so it says.
@@ -55,10 +58,12 @@ class Binary:
 
     Attributes:
       path: Where it is.
-      tool: parse.TFLITE or parse.LITERT.
+      tool: parse.TFLITE, parse.LITERT or parse.INTONLY.
       abi: Android's name of what it runs on, "arm64-v8a", ...; SCRIPT for a script.
       sha256: Of its content, hex.
       size_bytes: Its size.
+      library: libLiteRt.so for the phone, which parse.INTONLY loads; None for the others.
+      library_sha256: Of its content, hex; "" where there is none.
     """
 
     path: pathlib.Path
@@ -66,13 +71,19 @@ class Binary:
     abi: str
     sha256: str
     size_bytes: int
+    library: pathlib.Path | None = None
+    library_sha256: str = ""
 
 
-def inspect(path: os.PathLike[str] | str) -> Binary:
+def inspect(path: os.PathLike[str] | str, library: os.PathLike[str] | str | None = None) -> Binary:
     """Returns what a local benchmark binary, or a script that starts one, is.
 
+    Args:
+      path: Of the binary.
+      library: libLiteRt.so for the phone; our own runner needs it, the others hold theirs.
+
     Raises:
-      DeviceError: It is neither, or of neither tool.
+      DeviceError: It is neither, or of no tool, or lacks its library, or needs none.
       OSError: It cannot be read.
     """
     local = pathlib.Path(path)
@@ -81,7 +92,16 @@ def inspect(path: os.PathLike[str] | str) -> Binary:
         abi, tool = SCRIPT, _script_tool(local, content)
     else:
         abi, tool = _abi(local, content), _tool(local, content)
-    return Binary(local, tool, abi, files.sha256(local), len(content))
+    if (tool == INTONLY) != (library is not None):
+        raise DeviceError(
+            f"{local}: needed "
+            + ("the libLiteRt.so that it loads, got none" if library is None else "no library")
+        )
+    sha256 = files.sha256(local)
+    if library is None:
+        return Binary(local, tool, abi, sha256, len(content))
+    loaded = pathlib.Path(library)
+    return Binary(local, tool, abi, sha256, len(content), loaded, files.sha256(loaded))
 
 
 def _abi(path: pathlib.Path, content: bytes) -> str:
@@ -110,7 +130,7 @@ def _script_tool(path: pathlib.Path, content: bytes) -> str:
     if mark is None or mark[1].decode() not in _MARKS:
         raise DeviceError(
             f"{path}: needed a script to say which tool it starts, by a line "
-            f"'# benchmark_tool: {TFLITE}' or '# benchmark_tool: {LITERT}'; got none"
+            f"'# benchmark_tool: {TFLITE}', '{LITERT}' or '{INTONLY}'; got none"
         )
     return mark[1].decode()
 
@@ -132,6 +152,7 @@ class Run:
       result_path: Where to write a BenchmarkResult proto.
       op_profile_path: Where to write op tables as CSV.
       peak_memory: Watch the memory footprint; a thread that costs time.
+      library: LiteRT's library, for parse.INTONLY.
     """
 
     model: str
@@ -146,6 +167,7 @@ class Run:
     result_path: str = ""
     op_profile_path: str = ""
     peak_memory: bool = False
+    library: str = ""
 
 
 def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
@@ -160,7 +182,13 @@ def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
             "needed TFLite's benchmark_model for chosen inputs, outputs or op profiles, got "
             "LiteRT's, which has no such flags; give another --benchmark_binary"
         )
-    flags: dict[str, object] = {
+    if tool == INTONLY and (run.result_path or run.op_profile_path or run.peak_memory):
+        raise DeviceError(
+            "needed TFLite's benchmark_model for protos, op profiles or peak memory, got our own "
+            "runner, which has no such flags; give another --benchmark_binary"
+        )
+    flags: dict[str, object] = {"library": run.library} if tool == INTONLY else {}
+    flags |= {
         "graph": run.model,
         "num_threads": run.num_threads,
         "num_runs": run.num_runs,
@@ -169,7 +197,10 @@ def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
         "warmup_runs": run.warmup_runs,
         "warmup_min_secs": run.warmup_time_s,
     }
-    if run.inputs:
+    files_of_inputs: list[str] = []
+    if tool == INTONLY:
+        files_of_inputs = [f"--input_file={path}" for _, path in run.inputs.values()]
+    elif run.inputs:
         flags |= _input_flags(run.inputs)
     if run.output_path:
         flags["output_filepath"] = run.output_path
@@ -186,6 +217,7 @@ def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
     return [
         binary,
         *(f"--{name}={_text(value)}" for name, value in flags.items()),
+        *files_of_inputs,
         *runtime.flags_for(tool),
     ]
 

@@ -16,6 +16,7 @@ _OF_SESSION: dict[str, Callable[[Header], Any]] = {
     "phone (units of one type differ, too)": lambda header: header.serial,
     "build of the device": lambda header: header.fingerprint,
     "benchmark binary": lambda header: header.binary_sha256,
+    "LiteRT's library": lambda header: header.library_sha256,
 }
 _OF_CELL: dict[str, Callable[[Cell], Any]] = {
     "cluster": lambda cell: cell.cluster,

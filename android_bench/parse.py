@@ -10,6 +10,8 @@ Two tools share the name benchmark_model. TFLite's prints microseconds, LiteRT's
   E  2024+    count= lines end in p5= median= p95=
   F           INFO: [benchmark_litert_model.h:100] Inference (avg):      7430.20 ms (10 runs)
 
+Our own runner prints one line of JSON: see runner_log.py.
+
 Results go to standard output, but what a delegate took to standard error: read both. The first of
 two `count=` lines is the warm-up. A log without the line that ends a benchmark is of a process
 that did not get there, and its figures are refused.
@@ -23,13 +25,15 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from android_bench import op_profile
+from android_bench import op_profile, runner_log
 from android_bench.op_profile import OpProfile
+from android_bench.runner_log import RunnerLog
 from android_bench.timing import NUMBER, Timing, parse_count_line
 from pipeline.errors import LogError
 
 TFLITE = "tflite"
 LITERT = "litert"
+INTONLY = "intonly"
 
 FULL = "full"
 PARTIAL = "partial"
@@ -91,12 +95,13 @@ class BenchmarkLog:
     """What one process printed.
 
     Attributes:
-      tool: TFLITE or LITERT.
+      tool: TFLITE, LITERT or INTONLY (our own runner).
       parameters: Echoed flags, {"Num threads": "4", ...}, as the tool words them.
       init_us: Load and initialization.
       first_inference_us: The first run of all.
       warm_up: Untimed runs.
       inference: Timed runs. Of a multi-run log all None: see `runs`.
+      samples_us: Each timed run; of our own runner alone.
       memory: Footprints.
       delegations: Lines about delegates, in order.
       created_delegates: Delegates that were created, whatever they then took.
@@ -121,6 +126,7 @@ class BenchmarkLog:
     warnings: tuple[str, ...]
     unconsumed_flags: tuple[str, ...]
     unknown_lines: tuple[str, ...]
+    samples_us: tuple[float, ...] = ()
 
 
 def parse(text: str) -> BenchmarkLog:
@@ -228,6 +234,7 @@ class _Reader:
         self._has_litert_end = False
         self._init_ms: float | None = None
         self._memory = Memory()
+        self._runners: list[RunnerLog] = []
         lines = [self._strip(line) for line in text.split("\n")]
         self._profiles, rest = op_profile.extract(lines)
         for line in rest:
@@ -239,6 +246,8 @@ class _Reader:
             return f"the benchmark failed: {self._failures[0]}"
         if self._num_starts > 1:
             return f"needed the output of one process, got {self._num_starts} starts"
+        if self._runners:
+            return None if len(self._runners) == 1 else "needed the output of one process, got two"
         if self._runs:
             timings = [run.timing for run in self._runs if run.timing is not None]
             return next(filter(None, (timing.contradiction() for timing in timings)), None)
@@ -280,6 +289,8 @@ class _Reader:
 
     def log(self) -> BenchmarkLog:
         """Returns what was read."""
+        if self._runners:
+            return self._runner_log(self._runners[0])
         warm_up = self._warm_up()
         if warm_up is not None and warm_up.count == 0:
             first_us = self._inference().first_us  # The tool prints 0 for the first of no run.
@@ -309,6 +320,30 @@ class _Reader:
             warnings=tuple(self._warnings),
             unconsumed_flags=tuple(self._unconsumed),
             unknown_lines=tuple(self._unknown),
+        )
+
+    def _runner_log(self, runner: RunnerLog) -> BenchmarkLog:
+        # The library's own lines about delegates tell of the profiled twin, too: not counted.
+        return BenchmarkLog(
+            tool=INTONLY,
+            parameters={
+                "Graph": runner.graph,
+                "Num threads": str(runner.num_threads),
+                "Use xnnpack": str(int(runner.kernels == "xnnpack")),
+            },
+            init_us=runner.load_us + runner.compile_us,
+            first_inference_us=(*runner.warm_up_us, *runner.samples_us)[0],
+            warm_up=runner_log.timing(runner.warm_up_us),
+            inference=runner_log.timing(runner.samples_us),
+            memory=self._memory,
+            delegations=_runner_delegations(runner),
+            created_delegates=tuple(self._created),
+            runs=(),
+            op_profiles=(),
+            warnings=tuple(self._warnings),
+            unconsumed_flags=(),
+            unknown_lines=tuple(self._unknown),
+            samples_us=runner.samples_us,
         )
 
     @staticmethod
@@ -372,7 +407,9 @@ class _Reader:
         return line
 
     def _take(self, line: str) -> None:
-        if len(line) > _MAX_LINE_CHARS or not self._known(line):
+        if runner := runner_log.parse_line(line):
+            self._runners.append(runner)
+        elif len(line) > _MAX_LINE_CHARS or not self._known(line):
             self._unknown.append(line)
 
     def _known(self, line: str) -> bool:
@@ -484,6 +521,16 @@ class _Reader:
         else:
             return False
         return True
+
+
+def _runner_delegations(runner: RunnerLog) -> tuple[Delegation, ...]:
+    """Returns what the delegate took; nodes in the subgraphs of an IF or WHILE count as left."""
+    if not runner.delegate_kernels:
+        return ()
+    taken = max(0, runner.num_ops - len(runner.cpu_ops))
+    extent = PARTIAL if runner.cpu_ops else FULL
+    name = "TfLiteXNNPackDelegate"
+    return (Delegation(name, extent, taken, runner.num_ops, runner.num_partitions),)
 
 
 def _failure(warnings: list[str]) -> str:

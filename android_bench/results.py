@@ -28,6 +28,7 @@ class Header:
       phone: As sold, with its chip where known.
       is_emulated: Times mean nothing.
       binary_sha256: Of the benchmark program.
+      library_sha256: Of the runtime that the program loads; "" where the program holds it.
       tool: Which kind of program.
       sha256_by_model: Path of each model, as cells name it -> its SHA-256.
       settings: session.Settings as JSON has them.
@@ -39,6 +40,7 @@ class Header:
     phone: str
     is_emulated: bool
     binary_sha256: str
+    library_sha256: str
     tool: str
     sha256_by_model: Mapping[str, str]
     settings: Mapping[str, Any]
@@ -185,6 +187,7 @@ def _header(record: Record) -> Header:
         phone=", ".join(names) or serial,
         is_emulated=_whether(facts["is_emulated"]),
         binary_sha256=_text(record["binary"]["sha256"]),
+        library_sha256=_text(record["binary"].get("library_sha256", "")),
         tool=_text(record["binary"]["tool"]),
         sha256_by_model={
             _text(model["path"]): _text(model["sha256"]) for model in record["models"]

@@ -9,7 +9,16 @@ import re
 from collections.abc import Mapping, Sequence
 
 from android_bench import echo
-from android_bench.parse import FULL, LITERT, NONE, PARTIAL, TFLITE, BenchmarkLog, Delegation
+from android_bench.parse import (
+    FULL,
+    INTONLY,
+    LITERT,
+    NONE,
+    PARTIAL,
+    TFLITE,
+    BenchmarkLog,
+    Delegation,
+)
 from pipeline.errors import DelegationError
 
 _EXTERNAL = "external"
@@ -80,12 +89,20 @@ RUNTIMES = {
         # Said aloud, for then TFLite's tool says what the delegate took. LiteRT's CPU is XNNPACK.
         Runtime(
             "xnnpack",
-            {TFLITE: ("--use_xnnpack=true",), LITERT: ("--use_cpu=true",)},
+            {
+                TFLITE: ("--use_xnnpack=true",),
+                LITERT: ("--use_cpu=true",),
+                INTONLY: ("--kernels=xnnpack",),
+            },
             _XNNPACK,
             may_be_partial=True,
         ),
         # TFLite's builtin kernels (ruy); LiteRT's tool has no such switch.
-        Runtime("no_xnnpack", {TFLITE: ("--use_xnnpack=false",)}, ""),
+        Runtime(
+            "no_xnnpack",
+            {TFLITE: ("--use_xnnpack=false",), INTONLY: ("--kernels=builtin",)},
+            "",
+        ),
         Runtime("gpu", {TFLITE: ("--use_gpu=true",), LITERT: ("--use_gpu=true",)}, _GPU),
         Runtime("nnapi", {TFLITE: ("--use_nnapi=true",)}, _NNAPI),
     )

@@ -188,7 +188,7 @@ class _Session:
         """Sets the mode and brings the files; again after a loss: the phone may have restarted.
 
         Returns:
-          Local path -> path on the phone, of the binary and the models.
+          Local path -> path on the phone, of the binary, its library and the models.
         """
         now = device.read_facts(self.adb).fingerprint
         if now != self.facts.fingerprint:
@@ -200,6 +200,9 @@ class _Session:
             fixed_performance.turn_on(self.adb, self.opened)
         binary = self.binary.path
         remote = {str(binary): self.directory.put(binary, binary.name, executable=True)}
+        if self.binary.library is not None:
+            library = self.binary.library
+            remote[str(library)] = self.directory.put(library, library.name)
         for model in dict.fromkeys(cell.model for cell in self.pinned):
             path = pathlib.Path(model)
             remote[model] = self.directory.put(path, path.name)
@@ -223,7 +226,7 @@ class _Session:
                 "at": _now(),
                 "accepted": not reasons,
                 "rejected_because": "; ".join(reasons),
-                "samples_us": None,
+                "samples_us": None if verdict.log is None else list(verdict.log.samples_us) or None,
                 "log": None if verdict.log is None else _figures(verdict.log),
                 "evidence": None
                 if verdict.evidence is None
@@ -287,6 +290,7 @@ class _Session:
                 min_time_s=settings.min_time_s,
                 max_time_s=settings.max_time_s,
                 warmup_time_s=settings.warmup_s,
+                library="" if self.binary.library is None else remote[str(self.binary.library)],
             ),
         )
 
@@ -353,6 +357,7 @@ def _header(
             "path": str(binary.path),
             "sha256": binary.sha256,
             "tool": binary.tool,
+            "library_sha256": binary.library_sha256,
         },
         "models": [
             {"path": str(path), "sha256": files.sha256(path), "size_bytes": path.stat().st_size}

@@ -12,7 +12,6 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import rich.box
 from absl import flags
 from rich.table import Table
@@ -20,8 +19,7 @@ from rich.table import Table
 from pipeline import errors, flatbuffer, report
 from pipeline.engine_process import Machine
 from pipeline.interpreter import Interpreter
-from pipeline.quant_params import QUANTIZED_LIMITS
-from tools import arm64, cli, op_cases
+from tools import arm64, cli, op_cases, random_inputs
 from tools.arm64_comparison import ENGINES, TARGET, Comparison, Row, total
 from tools.op_cases import OpCase
 
@@ -89,7 +87,7 @@ def _add_model(comparison: Comparison, path: pathlib.Path) -> str | None:
     """Compares a model; returns why it was not."""
     content = path.read_bytes()
     try:
-        inputs = _random_inputs(content)
+        inputs = random_inputs.codes(content, _NUM_INPUTS.value, _SEED.value)
         for engine in _engines():
             Interpreter(content, engine, TARGET)
     except errors.IntonlyError as error:
@@ -100,20 +98,6 @@ def _add_model(comparison: Comparison, path: pathlib.Path) -> str | None:
     else:
         comparison.add_model(path.stem, path, inputs)
     return None
-
-
-def _random_inputs(content: bytes) -> list[np.ndarray]:
-    """Returns codes for each input of a model, [--num_inputs, *shape]."""
-    graph = flatbuffer.read(content).main
-    rng = np.random.default_rng(_SEED.value)
-    stacks: list[np.ndarray] = []
-    for tensor in (graph.tensors[index] for index in graph.inputs):
-        limits = QUANTIZED_LIMITS.get(tensor.dtype)
-        if limits is None:
-            raise errors.InputError(f"input {tensor.name!r} is {tensor.dtype}, no quantized type")
-        size = (_NUM_INPUTS.value, *tensor.shape)
-        stacks.append(rng.integers(*limits, size, tensor.dtype, endpoint=True))
-    return stacks
 
 
 def _print(comparison: Comparison, skipped: dict[str, str], machines: Sequence[Machine]) -> None:

@@ -192,7 +192,8 @@ def _per_channel(scales: np.ndarray, axis: int | None) -> QuantParams:
     return QuantParams(values, (0,) * len(values), axis)
 
 
-def _mobilenet_v1(alpha: float, size: int) -> bytes:
+def mobilenet_v1(alpha: float, size: int) -> bytes:
+    """Returns MobileNetV1 of a width, for pictures of size by size."""
     net = _Net(size)
     x = net.conv(net.input, int(32 * alpha), 3, 2)
     blocks = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5]
@@ -244,8 +245,8 @@ def _cnn() -> bytes:
 # Name -> what writes the model.
 MODELS: dict[str, Callable[[], bytes]] = {
     "cnn_32": _cnn,
-    "mobilenet_v1_0.25_96": lambda: _mobilenet_v1(0.25, 96),
-    "mobilenet_v1_1.0_224": lambda: _mobilenet_v1(1.0, 224),
+    "mobilenet_v1_0.25_96": lambda: mobilenet_v1(0.25, 96),
+    "mobilenet_v1_1.0_224": lambda: mobilenet_v1(1.0, 224),
     "mobilenet_v2_1.0_224": lambda: _mobilenet_v2(224),
     "resnet50_224": lambda: _resnet50(224),
 }

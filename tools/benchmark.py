@@ -10,8 +10,12 @@ On phones, through adb: every combination of --model, --runtime, --num_threads a
 phones at once. A process counts only with proof of its cores and of its delegate, and from a cool
 phone. Each phone has a journal; after a crash, or an unplugged cable, --resume takes what is left.
 
-Exit code 0: all measured; 1: a combination cannot be measured (its delegate does not take the
-model, its process fails); 2: the request cannot be served, or a phone was lost or stays hot.
+--check_outputs compares instead what each phone computes, bit for bit, with what the interpreter
+predicts for its engine, every tensor by name.
+
+Exit code 0: all measured, or all equal; 1: a combination cannot be measured (its delegate does not
+take the model, its process fails), or bits differ; 2: the request cannot be served, or a phone was
+lost or stays hot.
 """
 
 import contextlib
@@ -48,7 +52,7 @@ from android_bench.gate import Patience
 from android_bench.session import Endurance
 from pipeline import report
 from pipeline.errors import DeviceError, ReportError
-from tools import cli
+from tools import cli, output_check
 
 _HOST = "host"
 _HOST_DEFAULTS = host.Settings()
@@ -75,6 +79,9 @@ _SEED = flags.DEFINE_integer("seed", _HOST_DEFAULTS.seed, "Of the order within r
 _REPORT = flags.DEFINE_string("report", None, "Where to write figures and samples as JSON.")
 
 _BINARY = flags.DEFINE_string("benchmark_binary", None, "benchmark_model for Android.")
+_LIBRARY = flags.DEFINE_string(
+    "library", None, "libLiteRt.so for the phone; for our own runner (runner_binary.py) alone."
+)
 _DOWNLOAD = flags.DEFINE_string(
     "download_benchmark_binary", None, "Fetch it, once: tflite, litert (Google's), or a URL."
 )
@@ -96,6 +103,9 @@ _FIXED = flags.DEFINE_bool(
 _PARTIAL = flags.DEFINE_bool(
     "allow_partial_delegation", False, "Let a delegate leave a part of the model to the CPU."
 )
+_CHECK_OUTPUTS = flags.DEFINE_bool(
+    "check_outputs", False, "Compare the bits that phones compute, and measure nothing."
+)
 _JOURNAL_DIR = flags.DEFINE_string(
     "journal_dir", None, "Where each phone's journal is. Default: out/benchmark/ and the time."
 )
@@ -107,8 +117,8 @@ _RETURN_S = flags.DEFINE_float(
     "return_timeout_s", _ENDURANCE.return_timeout_s, "Longest wait for a lost phone.", 0
 )
 _OF_PHONES = (
-    *(_BINARY, _DOWNLOAD, _SHA256, _RUNTIMES, _CLUSTERS, _FIXED, _PARTIAL, _JOURNAL_DIR, _RESUME),
-    *(_COOL_DOWN_S, _RETURN_S),
+    *(_BINARY, _LIBRARY, _DOWNLOAD, _SHA256, _RUNTIMES, _CLUSTERS, _FIXED, _PARTIAL),
+    *(_CHECK_OUTPUTS, _JOURNAL_DIR, _RESUME, _COOL_DOWN_S, _RETURN_S),
 )
 
 
@@ -199,6 +209,8 @@ def _measure_phones(models: list[pathlib.Path]) -> int:
         runtimes.from_name(runtime)
     serials = _serials()
     binary = _binary()
+    if _CHECK_OUTPUTS.value:
+        return _check_outputs(serials, models, binary)
     folder = _journal_folder(serials)
     request = fleet.Request(
         models=tuple(dict.fromkeys(map(str, models))),
@@ -231,6 +243,29 @@ def _measure_phones(models: list[pathlib.Path]) -> int:
     return _tell(serials, folder, binary, ended)
 
 
+def _check_outputs(serials: tuple[str, ...], models: list[pathlib.Path], binary: Binary) -> int:
+    rows = list(
+        output_check.check(
+            serials,
+            models,
+            _RUNTIMES.value,
+            binary,
+            num_threads=_NUM_THREADS.value[0],
+            seed=_SEED.value,
+        )
+    )
+    cli.console().print(output_check.table(rows))
+    if _REPORT.value:
+        report.write(
+            _REPORT.value,
+            "check_outputs",
+            {"rows": rows},
+            inputs=[*models, binary.path],
+            seed=_SEED.value,
+        )
+    return 0 if all(row.is_equal for row in rows if row.is_asked) else 1
+
+
 def _serials() -> tuple[str, ...]:
     """Serials of the wanted phones; whether each is usable is seen when its session begins."""
     if _DEVICES.value == [adb.ALL]:
@@ -248,7 +283,7 @@ def _binary() -> Binary:
             f"got {'neither' if _BINARY.value is None else 'both'}"
         )
     if wanted is None:
-        return benchmark_binary.inspect(_BINARY.value)
+        return benchmark_binary.inspect(_BINARY.value, _LIBRARY.value)
     url = benchmark_binary.URLS.get(wanted, wanted)
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     name = f"benchmark_model-{hashlib.sha256(url.encode()).hexdigest()[:16]}"

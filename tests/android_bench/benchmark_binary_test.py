@@ -195,3 +195,39 @@ def test_a_kept_file_with_another_checksum_is_refused(tmp_path):
     (tmp_path / "bm").write_bytes(_TFLITE)
     with pytest.raises(DeviceError, match="pin its checksum"):
         benchmark_binary.download("http://127.0.0.1:1/bm", tmp_path / "bm", "0" * 64)
+
+
+def test_our_own_runner_needs_its_library_and_the_others_none(tmp_path):
+    runner, library = tmp_path / "runner", tmp_path / "libLiteRt.so"
+    runner.write_bytes(_elf(183, b"intonly_litert_runner"))
+    library.write_bytes(b"library")
+    binary = benchmark_binary.inspect(runner, library)
+    assert (binary.tool, binary.library) == ("intonly", library)
+    assert binary.library_sha256 == hashlib.sha256(b"library").hexdigest()
+    with pytest.raises(DeviceError, match=r"needed the libLiteRt\.so"):
+        benchmark_binary.inspect(runner)
+    runner.write_bytes(_TFLITE)
+    with pytest.raises(DeviceError, match="needed no library"):
+        benchmark_binary.inspect(runner, library)
+
+
+def test_command_of_our_own_runner():
+    run = Run(
+        "/m.tflite",
+        num_threads=2,
+        inputs={"a,b": ((1, 4), "/in0"), "c": ((2,), "/in1")},
+        output_path="/out",
+        library="/l.so",
+    )
+    command = benchmark_binary.command("intonly", "/runner", RUNTIMES["no_xnnpack"], run)
+    assert command == [
+        "/runner",
+        *("--library=/l.so", "--graph=/m.tflite", "--num_threads=2", "--num_runs=50"),
+        *("--min_secs=1", "--max_secs=150", "--warmup_runs=1", "--warmup_min_secs=0.5"),
+        *("--output_filepath=/out", "--input_file=/in0", "--input_file=/in1"),
+        "--kernels=builtin",
+    ]
+    with pytest.raises(DeviceError, match="no such flags"):
+        benchmark_binary.command("intonly", "/r", RUNTIMES["xnnpack"], Run("/m", peak_memory=True))
+    with pytest.raises(DelegationError, match="runtime 'gpu' needs"):
+        benchmark_binary.command("intonly", "/r", RUNTIMES["gpu"], Run("/m"))

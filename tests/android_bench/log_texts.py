@@ -231,6 +231,18 @@ SOFTMAX, 1, 0.983, 25%, 100%, 0, 1
 
 """
 
+RUNNER = """\
+INFO: [environment.cc:36] Creating LiteRT environment with options
+INFO: [cpu_registry.cc:75] XNNPACK CPU accelerator registered.
+INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
+{"tool": "intonly_litert_runner", "graph": "/data/local/tmp/net.tflite", "kernels": "xnnpack", \
+"num_threads": 1, "num_tasks": 1, "num_ops": 4, "num_partitions": 2, "delegate_kernels": \
+["Convolution (NHWC, QC8) IGEMM", "Fully Connected (NC, QS8, QC8W) GEMM"], "cpu_ops": \
+["SOFTMAX"], "load_ns": 257277, "compile_ns": 1373266, "inputs": [{"name": "in", "size_bytes": \
+120}], "outputs": [{"name": "out", "size_bytes": 1}], "warm_up_ns": [113063], "samples_ns": \
+[7792, 5421, 5320, 5230]}
+"""
+
 # {name: text} of logs that are whole.
 WHOLE = {
     "A": AVERAGE_LINE,
@@ -242,4 +254,5 @@ WHOLE = {
     "F": LITERT,
     "F results only": LITERT_RESULTS,
     "multi-run": SUMMARY,
+    "our runner": RUNNER,
 }

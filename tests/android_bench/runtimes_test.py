@@ -191,5 +191,5 @@ def test_names():
 
 
 def test_a_tool_without_the_runtime_says_so():
-    with pytest.raises(DelegationError, match="of kind tflite, got 'litert'"):
+    with pytest.raises(DelegationError, match="of kind intonly or tflite, got 'litert'"):
         RUNTIMES["no_xnnpack"].flags_for("litert")

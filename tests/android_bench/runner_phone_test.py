@@ -1,0 +1,41 @@
+"""Our own runner, the real one with the real library, in a session on the fake phone."""
+
+import pathlib
+import shutil
+
+import pytest
+
+from android_bench import benchmark_binary, runner_binary, session
+from android_bench.adb import Adb
+from android_bench.plan import Cell
+from android_bench.session import Settings
+from tests.fakephone.phone import phone
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory) -> benchmark_binary.Binary:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    package = pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    library = pathlib.Path(package.__file__).parent / "libLiteRt.so"
+    program = runner_binary.build("host", tmp_path_factory.mktemp("runner"))
+    return benchmark_binary.inspect(program, library)
+
+
+def test_a_session_keeps_every_sample(binary, shared_dir, tmp_path):
+    model = shared_dir / "tflite_models" / "mobilenet" / "mobilenet_v1_0.25_224_quant.tflite"
+    cells = [Cell(str(model), runtime, 1, "big") for runtime in ("xnnpack", "no_xnnpack")]
+    settings = Settings(num_rounds=1, num_runs=3, min_time_s=0, warmup_s=0)
+    with phone() as running:
+        records = list(
+            session.run(Adb(running.serial), cells, binary, settings, tmp_path / "p.jsonl")
+        )
+        assert running.files() == []
+    by_runtime = {record["cell"]["runtime"]: record for record in records}
+    assert by_runtime.keys() == {"xnnpack", "no_xnnpack"}
+    for record in records:
+        assert record["accepted"], record["rejected_because"]
+        assert len(record["samples_us"]) == 3
+        assert record["log"]["median_us"] == sorted(record["samples_us"])[1]
+    taken = by_runtime["xnnpack"]["evidence"]
+    assert (taken["nodes_taken"], taken["nodes_total"]) == (29, 31)
