@@ -63,6 +63,7 @@ _MODULES: dict[tuple[str, str], str] = {
     ("MAX_POOL_2D", f"{_KERNELS}.max_pool_2d"): "pool",
     ("MEAN", f"{_KERNELS}.mean"): "mean",
     ("MUL", f"{_KERNELS}.mul"): "mul",
+    ("MUL", f"{_KERNELS}.xnnpack.mul"): "mul",
     ("NEG", f"{_KERNELS}.neg"): "table",
     ("PAD", f"{_KERNELS}.pad"): "pad",
     ("QUANTIZE", f"{_INTERPRETER}.rescale"): "table",

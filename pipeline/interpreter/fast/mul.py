@@ -14,10 +14,12 @@ _RECORD = np.dtype([*elementwise.FIELDS, *((name, "i8") for name in rounding.SCA
 
 def prepare(op: NumpyOp) -> Command | None:
     """Returns the command, or None for types, shapes or scales that are not for it."""
+    params = op.params
+    if not isinstance(params, mul.Params):
+        return None  # A square, by table.
     operands = elementwise.operands(op.context)
     if operands is None or int8.dtypes(op.context) != ("int8", "int8", "int8"):
         return None
-    params: mul.Params = op.params
     stage = rounding.prepare(params.output, 1, _PRODUCT_BOUND)
     if stage is None or stage.fields["form"] not in (rounding.UP, rounding.AWAY):
         return None

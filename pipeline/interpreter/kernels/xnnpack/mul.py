@@ -1,12 +1,16 @@
 """MUL as XNNPACK computes it: the product of centered codes, requantized.
 
+A tensor times itself is another op there, a square by table, like TANH: ties to even, after the
+zero point is added.
+
 On x86-64 in float32 (SinglePrecision); on arm64 by a 31-bit multiplier with two shifts:
 
   high = (saturate((product << pre)) * multiplier * 2) >> 32
   output = clamp(output_zero_point + ((high + 2**(post - 1)) >> post))
 
 Source: xnn_init_qs8_mul_minmax_* parameters, XNNPACK src/microparams-init.c; the kernels
-qs8-vmul/*-fp32 and qs8-vmul/*-rndnu; VisitMulNode, xnnpack_delegate.cc.
+qs8-vmul/*-fp32 and qs8-vmul/*-rndnu; the rewriting of multiply to square in src/subgraph.c;
+VisitMulNode, xnnpack_delegate.cc.
 """
 
 import dataclasses
@@ -14,12 +18,11 @@ import math
 
 import numpy as np
 
-from pipeline.interpreter import delegate, fixed_point, output_stage, real_scales
-from pipeline.interpreter.kernels.mul import Params, evaluate
+from pipeline.interpreter import delegate, fixed_point, lookup, output_stage, real_scales
+from pipeline.interpreter.kernels import mul
+from pipeline.interpreter.kernels.mul import Params
 from pipeline.interpreter.op_context import OpContext
 from pipeline.interpreter.requantizers import SinglePrecision
-
-__all__ = ["evaluate", "prepare", "takes"]
 
 _SMALLEST_SCALE, _SCALE_LIMIT = 2.0**-16, 256.0
 
@@ -65,9 +68,11 @@ def takes(context: OpContext) -> bool:
     )
 
 
-def prepare(context: OpContext) -> Params:
-    """Turns scales into a multiplier, as the target does."""
+def prepare(context: OpContext) -> Params | lookup.Params:
+    """Turns scales into a multiplier, as the target does, or computes the table of a square."""
     context.require_broadcast("C2")
+    if context.input(0).index == context.input(1).index:
+        return _square(context)
     scale = _scale(context)
     if context.target == "arm64":
         requantizer = TwoShifts.from_real(scale)
@@ -76,6 +81,18 @@ def prepare(context: OpContext) -> Params:
     bounds = context.fused_activation_bounds("C3")
     first, second = (context.per_tensor(context.input(position))[1] for position in (0, 1))
     return Params((first, second), output_stage.prepare(context, requantizer, bounds))
+
+
+def evaluate(params: Params | lookup.Params, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns codes of the broadcast shape."""
+    if isinstance(params, lookup.Params):
+        return lookup.evaluate(params, first)
+    return mul.evaluate(params, first, second)
+
+
+def _square(context: OpContext) -> lookup.Params:
+    table = lookup.prepare_delegated(context, np.square).table
+    return lookup.Params(np.clip(table, *context.fused_activation_bounds("C3")).astype(table.dtype))
 
 
 def _scale(context: OpContext) -> float:
