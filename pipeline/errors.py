@@ -59,6 +59,18 @@ class DeviceError(IntonlyError):
     """A phone, or the way to it, failed; names the serial."""
 
 
+class DeviceLostError(DeviceError):
+    """The phone or the adb server vanished in the middle; either may return."""
+
+
+class CommandError(DeviceError):
+    """A command on the phone ended with another exit code than 0, or passed its time."""
+
+
+class LogError(DeviceError):
+    """A benchmark log cannot be used; carries its tail."""
+
+
 class NotIntegerOnlyError(IntonlyError):
     """The model is well formed but not integer-only; lists ops and tensors."""
 

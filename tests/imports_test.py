@@ -9,7 +9,13 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["pipeline.interpreter", "pipeline.flatbuffer", "pipeline.certificate", "android_bench.host"],
+    [
+        "pipeline.interpreter",
+        "pipeline.flatbuffer",
+        "pipeline.certificate",
+        "android_bench.host",
+        "android_bench.adb",
+    ],
 )
 def test_imports_no_tensorflow(module):
     code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"

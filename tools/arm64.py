@@ -19,7 +19,7 @@ from pipeline import errors, files
 from pipeline.engine_process import Machine
 
 _QEMU = "qemu-aarch64-static"
-_DEBIAN_PACKAGES = ("python3", "libstdc++6")
+_DEBIAN_PACKAGES = ("python3", "libstdc++6", "mksh", "toybox")
 _DISTRIBUTIONS = ("ai-edge-litert", "numpy")
 # Names that wheels carry: of the C library of Debian 12 and of every one before it.
 _PLATFORMS = tuple(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1))
@@ -31,7 +31,7 @@ _LAST_WORDS = 2000
 _NEON = "fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid"
 _DOTPROD = f"{_NEON} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
 _I8MM = f"{_DOTPROD} i8mm bf16"
-_PROCESSORS = {
+PROCESSORS = {
     "i8mm": ("max,sve=off,sme=off", "0xd0b", _I8MM),
     "dotprod": ("cortex-a76", "0xd0b", _DOTPROD),
     "neon": ("cortex-a72", "0xd08", _NEON),
@@ -70,7 +70,7 @@ def prepare(folder: pathlib.Path) -> tuple[Machine, ...]:
                 *("-E", f"PYTHONPATH={site}", str(python)),
             ),
         )
-        for name, (cpu, _, _) in _PROCESSORS.items()
+        for name, (cpu, _, _) in PROCESSORS.items()
     )
 
 
@@ -132,7 +132,7 @@ def _view(root: pathlib.Path, name: str, sysroot: pathlib.Path) -> pathlib.Path:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(sysroot / part)
-    _, part_number, features = _PROCESSORS[name]
+    _, part_number, features = PROCESSORS[name]
     lines = {
         "processor": 0,
         "BogoMIPS": "48.00",
