@@ -56,8 +56,8 @@ _WRAPPED = "trap 'kill -TERM -$!' HUP; setsid sh -c {script} & wait $!; echo {en
 
 _ADDRESS = re.compile(r".+:\d+")
 
-# How adb words what the phone itself answered, as against a connection that broke.
-_ANSWERED_BY_DEVICE = re.compile(r": remote |remote object|read-only|Permission denied")
+# How adb words a refusal, by the phone or by this machine's disk, as against a broken connection.
+_REFUSED = re.compile(r": remote |remote object|adb: error: (cannot|stat failed)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,7 @@ def select(wanted: Sequence[str]) -> "tuple[Adb, ...]":
     """
     serials = tuple(dict.fromkeys(wanted)) or _serial_of_environment()
     if serials and serials != (ALL,):
-        return tuple(_usable(serial) for serial in serials)
+        return _distinct([_usable(serial) for serial in serials])
     seen = listed()
     if not seen:
         raise DeviceError(
@@ -141,7 +141,7 @@ def select(wanted: Sequence[str]) -> "tuple[Adb, ...]":
             + ", ".join(f"{phone.serial} ({phone.state})" for phone in seen)
             + "; name one with --device=SERIAL, or take --device=all"
         )
-    return tuple(_usable(phone.serial) for phone in seen)
+    return _distinct([_usable(phone.serial) for phone in seen])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,7 +261,7 @@ class Adb:
         if done.returncode == 0:
             return
         wrote = done.stderr + done.stdout
-        if not _ANSWERED_BY_DEVICE.search(wrote):
+        if not _REFUSED.search(wrote):
             raise self._lost(shown, done)
         raise CommandError(f"{self.serial}: `{shown}` was refused: {_tail(wrote)}")
 
@@ -300,6 +300,27 @@ def _usable(serial: str) -> Adb:
         return Adb(serial)
     others = ", ".join(phone.serial for phone in listed()) or "none"
     raise DeviceError(f"{serial}: needed a usable phone; {_describe(state)}; adb sees: {others}")
+
+
+def _distinct(phones: "Sequence[Adb]") -> "tuple[Adb, ...]":
+    """Returns the phones; refuses one that is there twice, by cable and by network."""
+    serial_of_boot: dict[str, str] = {}
+    for phone in phones if len(phones) > 1 else ():
+        done = phone.shell(
+            ["cat", "/proc/sys/kernel/random/boot_id"],
+            timeout_s=_ADB_TIMEOUT_S,
+            check=False,
+            repeatable=True,
+        )
+        if done.exit_code != 0:
+            continue
+        other = serial_of_boot.setdefault(done.stdout, phone.serial)
+        if other != phone.serial:
+            raise DeviceError(
+                f"{phone.serial}: needed different phones, this is also {other} (same boot id): "
+                "name one of the two, or disconnect one"
+            )
+    return tuple(phones)
 
 
 def _connected_state(serial: str) -> str | None:

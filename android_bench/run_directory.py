@@ -151,8 +151,18 @@ class RunDirectory:
             f"{all_runs} ! -path {self.path}"
         )
         for name in filter(_is_dead, (path.rpartition("/")[2] for path in remaining.split())):
+            self._end_processes(name)
             self._shell(f"rm -rf {_PARENT}/{name}")
             (_locks() / name).unlink(missing_ok=True)
+
+    def _end_processes(self, name: str) -> None:
+        """Ends what a dead run left running: adb's client outlives a Python that was killed."""
+        # The brackets keep the script, whose own command line has them too, from finding itself.
+        pattern = f"{_PREFIX}[{name[len(_PREFIX)]}]{name[len(_PREFIX) + 1 :]}"
+        self._shell(
+            f"for process in $(grep -l '{pattern}' /proc/[0-9]*/cmdline 2>/dev/null); do "
+            'process=${process#/proc/}; kill -9 "${process%/cmdline}" 2>/dev/null; done; true'
+        )
 
     def _push(self, local: pathlib.Path, remote: str, timeout_s: float) -> None:
         try:

@@ -71,6 +71,10 @@ class LogError(DeviceError):
     """A benchmark log cannot be used; carries its tail."""
 
 
+class DelegationError(DeviceError):
+    """A delegate did not run what it was asked to run; says what the log shows."""
+
+
 class NotIntegerOnlyError(IntonlyError):
     """The model is well formed but not integer-only; lists ops and tensors."""
 
@@ -81,3 +85,7 @@ class TrainingError(IntonlyError):
     """Training went wrong (for example a NaN loss); names the step."""
 
     exit_code = 1
+
+
+class IncomparableError(IntonlyError):
+    """Two measurements differ in more than what is to be compared; says in what."""

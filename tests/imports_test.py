@@ -15,6 +15,9 @@ import pytest
         "pipeline.certificate",
         "android_bench.host",
         "android_bench.adb",
+        "android_bench.fleet",
+        "android_bench.plots",
+        "android_bench.report_tables",
     ],
 )
 def test_imports_no_tensorflow(module):

@@ -42,11 +42,10 @@ def test_lists_serials_states_and_properties(prints):
     assert third.properties == {"usb": "1-4", "transport_id": "3"}
 
 
-def test_selects_the_only_one_all_or_by_serial(prints):
+def test_selects_the_only_one_or_by_serial(prints):
     prints(_HEADER + "A\\tdevice\\n")
     assert [phone.serial for phone in adb.select([])] == ["A"]
     prints(_HEADER + "A device\\nB device\\n")
-    assert [phone.serial for phone in adb.select(["all"])] == ["A", "B"]
     assert [phone.serial for phone in adb.select(["B", "B"])] == ["B"]
 
 

@@ -1,8 +1,8 @@
 """The transport against a phone on loopback, through the real adb, with all that goes wrong."""
 
+import concurrent.futures
 import os
 import subprocess
-import threading
 import time
 
 import pytest
@@ -98,9 +98,10 @@ def test_push_of_what_is_not_there(sound, tmp_path):
         sound.push(tmp_path / "none", _REMOTE, timeout_s=_TIMEOUT_S)
 
 
-def test_push_to_where_nothing_can_be_written(sound, megabytes):
-    with pytest.raises(CommandError, match="refused: "):
-        sound.push(megabytes, "/usr/model", timeout_s=_TIMEOUT_S)
+@pytest.mark.parametrize("target", ["/usr/model", "/dev/null/model", "/proc/model"])
+def test_push_to_where_nothing_can_be_written(sound, megabytes, target):
+    with pytest.raises(CommandError, match=rf"adb push .*{target}` was refused: "):
+        sound.push(megabytes, target, timeout_s=_TIMEOUT_S)
 
 
 def test_push_to_full_storage(megabytes):
@@ -110,8 +111,9 @@ def test_push_to_full_storage(megabytes):
             adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
 
 
-def test_push_waits_for_a_phone_that_vanishes_in_it(megabytes):
-    with _with_fault(Fault("push", "vanish", after_bytes=1 << 20)) as p:
+@pytest.mark.parametrize(("on", "after_bytes"), [("stat", 0), ("push", 0), ("push", 1 << 20)])
+def test_push_waits_for_a_phone_that_vanishes_in_it(megabytes, on, after_bytes):
+    with _with_fault(Fault(on, "vanish", after_bytes=after_bytes)) as p:
         adb.Adb(p.serial).push(megabytes, _REMOTE, timeout_s=_TIMEOUT_S)
         assert (p.storage / "file").read_bytes() == megabytes.read_bytes()
 
@@ -123,8 +125,9 @@ def test_push_to_a_phone_that_stays_away(megabytes):
         assert 0 < (p.storage / "file").stat().st_size < megabytes.stat().st_size
 
 
-def test_pull_waits_for_a_phone_that_vanishes_in_it(megabytes, tmp_path):
-    with _with_fault(Fault("pull", "vanish", after_bytes=1 << 20)) as p:
+@pytest.mark.parametrize(("on", "after_bytes"), [("stat", 0), ("pull", 0), ("pull", 1 << 20)])
+def test_pull_waits_for_a_phone_that_vanishes_in_it(megabytes, tmp_path, on, after_bytes):
+    with _with_fault(Fault(on, "vanish", after_bytes=after_bytes)) as p:
         (p.storage / "file").write_bytes(megabytes.read_bytes())
         adb.Adb(p.serial).pull(_REMOTE, tmp_path / "back", timeout_s=_TIMEOUT_S)
         assert (tmp_path / "back").read_bytes() == megabytes.read_bytes()
@@ -216,19 +219,32 @@ def test_several_phones_at_once():
             adb.select([])
         both = adb.select(["all"])
         assert [each.serial for each in both] == sorted([first.serial, second.serial])
-        threads = [
-            threading.Thread(
-                target=each.shell,
-                kwargs=_script(f"sleep 0.2; echo {each.serial} > {_REMOTE}"),
-            )
-            for each in both
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for each in both:
+                pool.submit(each.shell, **_script(f"echo {each.serial} > {_REMOTE}"))
         for p in (first, second):
             assert (p.storage / "file").read_text() == f"{p.serial}\n"
+
+
+def test_all_come_back_to_a_server_that_was_killed_under_them():
+    killing = Scenario(faults=(Fault("command", "kill_server", "echo", after_bytes=1),))
+    with phones(killing, Scenario(), Scenario()) as running:
+        command = "echo; sleep 0.3; echo done"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            done = [
+                pool.submit(adb.Adb(p.serial).shell, **_script(command, repeatable=True))
+                for p in running
+            ]
+        assert [each.result().stdout for each in done] == ["\ndone\n"] * 3
+        assert len(running[0].commands()) == 2
+
+
+def test_one_phone_that_is_there_twice():
+    with phone() as p:
+        again = p.serial.replace("127.0.0.1", "localhost")
+        expected = rf"{again}: needed different phones, this is also {p.serial}"
+        with pytest.raises(DeviceError, match=expected):
+            adb.select([p.serial, again])
 
 
 def test_one_that_vanishes_does_not_stop_the_other():

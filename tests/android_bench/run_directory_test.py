@@ -156,6 +156,23 @@ def test_folder_of_a_killed_run_is_removed_by_the_next(sound):
     assert sound.files() == []
 
 
+def test_what_a_killed_run_left_running_is_ended(sound):
+    code = (
+        "import sys; from android_bench import run_directory, adb\n"
+        "phone = adb.Adb(sys.argv[1])\n"
+        "with run_directory.RunDirectory(phone) as d:\n"
+        "  phone.shell(f'echo sleep 61 > {d.path}/program; sh {d.path}/program', timeout_s=99)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code, sound.serial])
+    while not sound.has_process("sleep 61"):
+        assert run.poll() is None
+    run.kill()
+    run.wait()
+    assert sound.has_process("/program")
+    with RunDirectory(Adb(sound.serial)):
+        assert not sound.has_process("/program")
+
+
 def test_folders_of_other_machines_go_after_a_week(sound):
     for name, age_days in (("intonly-old", 9), ("intonly-new", 5), ("mine", 99)):
         folder = sound.storage / name

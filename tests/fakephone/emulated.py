@@ -25,7 +25,10 @@ def why_not() -> str | None:
     if shutil.which(_QEMU) is None:
         return f"needed {_QEMU}, found none: apt-get install qemu-user-static"
     if not (_SYSROOT / "bin/toybox").is_file() or not (_SITE / "contents.json").is_file():
-        return f"needed Debian's arm64 packages in {_FOLDER}: run make bench-arm64 once"
+        return (
+            f"needed Debian's arm64 packages in {_FOLDER}: run once python -c 'import pathlib; "
+            f'from tools import arm64; arm64.prepare(pathlib.Path("{_FOLDER}"))\''
+        )
     return None
 
 

@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import sys
+import uuid
 
 from tests.fakephone import emulated
 from tests.fakephone.clock import CPUFREQ, THERMAL_STATUS
@@ -58,6 +59,7 @@ def build(scenario: Scenario, root: pathlib.Path) -> None:
     (root / ENVIRONMENT).write_text(json.dumps(environment))
     (root / "fake/fixed_performance").write_text("false\n")
     (root / "fake/commands").touch()
+    (root / "fake/proc/boot_id").write_text(f"{uuid.uuid4()}\n")
 
 
 def render(scenario: Scenario, root: pathlib.Path) -> None:

@@ -20,6 +20,7 @@ mount -t proc proc "$root/proc"
 for file in cpuinfo meminfo version; do
   bind_read_only "$root/fake/proc/$file" "$root/proc/$file"
 done
+bind_read_only "$root/fake/proc/boot_id" "$root/proc/sys/kernel/random/boot_id"
 # Of a Debian, /bin and its like are links into /usr, or folders of their own.
 for folder in usr bin sbin lib lib32 lib64 etc/alternatives; do
   if [ -L "$userland/$folder" ]; then

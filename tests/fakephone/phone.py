@@ -3,6 +3,12 @@
 Each `with` has an adb server and keys of its own; os.environ leads to them until it ends, so that
 code under test and programs it starts see these phones and no others. Where a phone cannot be had
 (no adb, no user namespaces) the test is skipped with the reason.
+
+Played by a shell in a namespace: real files, pipes, signals and a full disk; the tools are this
+machine's (dash, coreutils), or with Scenario.processor Android's (mksh, toybox) for arm64. By
+scripts of a few lines in system/bin: getprop, settings, dumpsys, cmd, input, taskset, uname, nproc,
+each as far as a benchmark needs it. Not at all: SELinux, other users than root, ptys, the odd
+firmware of a maker.
 """
 
 import contextlib
@@ -198,18 +204,18 @@ def _free_port() -> int:
             return port
 
 
-@functools.cache
 def _why_not() -> str | None:
     if shutil.which("adb") is None:
         return "needed adb on PATH, found none: apt-get install adb"
     if shutil.which("unshare") is None:
         return "needed unshare (util-linux) on PATH, found none"
-    tried = subprocess.run(
-        [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode != 0:
-        return f"needed user namespaces with mounts, got: {tried.stderr.strip()}"
+    if refusal := _refusal_of_namespaces():
+        return f"needed user namespaces with mounts, got: {refusal}"
     return None
+
+
+@functools.cache
+def _refusal_of_namespaces() -> str:
+    command = [*_NAMESPACE, "sh", "-c", "mount -t proc proc /proc"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tried.stderr.strip() or "no reason" if tried.returncode else ""

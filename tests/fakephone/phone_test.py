@@ -170,6 +170,19 @@ def test_faults_are_counted_each_on_its_own():
     assert outputs == ["a\n", "", "", "a\n", "b\n"]
 
 
+def test_slow_phone():
+    with phone(Scenario(latency_s=0.3)) as p:
+        begin_s = time.monotonic()
+        _shell(p, "true")
+        assert time.monotonic() - begin_s >= 0.3
+
+
+def test_where_no_phone_can_be_had_tests_are_skipped_with_the_reason(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pytest.skip.Exception, match=r"needed adb .* apt-get install adb"), phone():
+        pass
+
+
 def test_two_phones_share_nothing_but_the_server():
     with phones(Scenario(), Scenario(memory_total_kb=1)) as (first, second):
         (first.storage / "x").touch()

@@ -32,7 +32,8 @@ class Fault:
     """Something that goes wrong once.
 
     Attributes:
-      on: "push" and "pull" strike while a file is copied, "command" while a command runs.
+      on: "push" and "pull" strike while a file is copied, "stat" when adb asks what a path is,
+        which it does before either; "command" while a command runs.
       effect: "vanish": the connection breaks, and the phone listens again after back_after_s
         seconds (None: never); "kill_server": the adb server is told to end, as by a user's
         `adb kill-server`; "hang": nothing more comes; of commands only, "garbage": bytes that
@@ -44,7 +45,7 @@ class Fault:
       back_after_s: See "vanish".
     """
 
-    on: Literal["push", "pull", "command"]
+    on: Literal["push", "pull", "stat", "command"]
     effect: Effect
     matching: str = ""
     nth: int = 1

@@ -13,7 +13,7 @@ _STAT = struct.Struct("<4s3I")
 _STAT_V2 = struct.Struct("<4sI2Q4IQ3q")
 _CHUNK_BYTES = 64 << 10
 
-# on ("push" or "pull"), path -> a function that is told each further number of bytes.
+# on ("push", "pull" or "stat"), path -> a function that is told each further number of bytes.
 Meter = Callable[[int], None]
 Metering = Callable[[str, str], Meter]
 
@@ -51,6 +51,7 @@ class _Reader:
 
 
 def _stat(stream: Stream, reader: _Reader, path: str, metering: Metering) -> None:
+    metering("stat", path)(0)
     try:
         found = os.lstat(path)
         answer = (found.st_mode, found.st_size & 0xFFFFFFFF, int(found.st_mtime))
@@ -60,10 +61,12 @@ def _stat(stream: Stream, reader: _Reader, path: str, metering: Metering) -> Non
 
 
 def _stat_v2(stream: Stream, reader: _Reader, path: str, metering: Metering) -> None:
+    metering("stat", path)(0)
     stream.write(_pack_stat_v2(b"STA2", path, os.stat))
 
 
 def _lstat_v2(stream: Stream, reader: _Reader, path: str, metering: Metering) -> None:
+    metering("stat", path)(0)
     stream.write(_pack_stat_v2(b"LST2", path, os.lstat))
 
 
