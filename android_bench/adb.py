@@ -26,6 +26,7 @@ from pipeline.errors import CommandError, DeviceError, DeviceLostError
 _T = TypeVar("_T")
 
 ALL = "all"
+USABLE = "device"  # The state in which a phone takes commands.
 
 _ADB_TIMEOUT_S = 30.0  # For calls that adb answers by itself; starting its server takes seconds.
 # Of two clients that both find no server and start one, adb lets one fail.
@@ -108,6 +109,11 @@ def listed() -> tuple[Listed, ...]:
         )
     lines = done.stdout.partition("List of devices attached\n")[2].splitlines()
     return tuple(_parse_line(line) for line in lines if line.strip())
+
+
+def remedy(state: str) -> str:
+    """Returns what to do about a phone in a state other than USABLE."""
+    return _WHAT_TO_DO.get(state, f"bring it to the state `{USABLE}`")
 
 
 def select(wanted: Sequence[str]) -> "tuple[Adb, ...]":
@@ -335,8 +341,7 @@ def _describe(state: str | None) -> str:
         return "it is back"
     if state is None:
         return "adb does not see it: check its cable or network, and the serial"
-    advice = _WHAT_TO_DO.get(state, "bring it to the state `device`")
-    return f"it is {state}: {advice}"
+    return f"it is {state}: {remedy(state)}"
 
 
 def _parse_line(line: str) -> Listed:

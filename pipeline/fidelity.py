@@ -13,46 +13,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline import flatbuffer, qat, tensor_names
+from pipeline import flatbuffer, layer_ops, qat
 from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
-from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import layers as qat_layers
 from pipeline.quant_params import QUANTIZED_LIMITS
-
-# The ops that a layer becomes. The converter may fuse a ReLU that keeps its input's grid into any.
-_OPS = {
-    qat_layers.QuantizedConv2D: ("CONV_2D",),
-    qat_layers.QuantizedConv2DTranspose: ("TRANSPOSE_CONV",),
-    qat_layers.QuantizedDepthwiseConv2D: ("DEPTHWISE_CONV_2D",),
-    qat_layers.QuantizedDense: ("FULLY_CONNECTED",),
-    qat_layers.QuantizedAdd: ("ADD",),
-    qat_layers.QuantizedShift: ("ADD",),
-    qat_layers.QuantizedSubtract: ("SUB",),
-    qat_layers.QuantizedMultiply: ("MUL",),
-    qat_layers.QuantizedScale: ("MUL",),
-    qat_layers.QuantizedConcatenate: ("CONCATENATION",),
-    qat_layers.QuantizedActivation: ("RELU",),
-    qat_layers.QuantizedLeakyReLU: ("LEAKY_RELU",),
-    qat_layers.QuantizedPReLU: ("PRELU",),
-    qat_layers.QuantizedHardSwish: ("HARD_SWISH",),
-    qat_layers.QuantizedSigmoid: ("LOGISTIC",),
-    qat_layers.QuantizedTanh: ("TANH",),
-    qat_layers.QuantizedAveragePooling2D: ("AVERAGE_POOL_2D",),
-    qat_layers.QuantizedGlobalAveragePooling2D: ("MEAN",),
-    qat_layers.QuantizedResize: ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
-    qat_layers.QuantizedSoftmax: ("SOFTMAX",),
-}
-# They round to a grid that is not learned.
-_RANGELESS = (
-    qat_layers.QuantizedAveragePooling2D,
-    qat_layers.QuantizedResize,
-    qat_layers.QuantizedScale,
-    qat_layers.QuantizedSigmoid,
-    qat_layers.QuantizedTanh,
-    qat_layers.QuantizedSoftmax,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,9 +114,11 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
     """
     graph = flatbuffer.read(model).main
     layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
-    values = _record(model, graph, codes)
+    values = layer_ops.record(model, graph, codes)
     pairs = [
-        (op, layer) for op in graph.operators if (layer := _layer(graph, op, layers)) is not None
+        (op, layer)
+        for op in graph.operators
+        if (layer := layer_ops.layer_of(graph, op, layers)) is not None
     ]
     if not pairs:
         raise ModelError(
@@ -165,7 +132,7 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
         results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
     qat.set_phase(qat_model, reference)
     matches = tuple(
-        _match(op, layer.name, _result(graph, op), values, twice, once)
+        _match(op, layer.name, layer_ops.result(graph, op), values, twice, once)
         for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
     )
     argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
@@ -178,56 +145,20 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
     return Fidelity(matches, len(codes[0]), argmax_agreement, outputs_within_one, tuple(unmatched))
 
 
-def _layer(
-    graph: Subgraph, op: Operator, layers: Mapping[str, qat.QuantizedLayer]
-) -> qat.QuantizedLayer | None:
-    """Returns the layer that an op came from, if it is to be compared.
-
-    It is the last of those that the op fuses which becomes such an op: a Reshape or a ReLU behind
-    it may come before it in the name.
-    """
-    parts = graph.tensors[op.outputs[0]].name.split(";")
-    names = (tensor_names.keras_layer(part, layers) or "" for part in parts)
-    found = (layers[name] for name in names if name in layers)
-    return next((layer for layer in found if _becomes(layer, op)), None)
-
-
-def _becomes(layer: qat.QuantizedLayer, op: Operator) -> bool:
-    has_grid = layer.output_range is not None or type(layer) in _RANGELESS
-    return has_grid and op.op in _OPS.get(type(layer), ())
-
-
-def _record(model: bytes, graph: Subgraph, codes: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
-    """Returns every computed tensor of the integer model, examples stacked along dimension 0."""
-    interpreter = Interpreter(model, keep_tensors=True)
-    computed = [index for op in graph.operators for index in op.outputs]
-    stacks: dict[int, list[np.ndarray]] = {index: [] for index in (*graph.inputs, *computed)}
-    for example in zip(*codes, strict=True):
-        interpreter.run(
-            *(
-                values[np.newaxis].astype(details.dtype)
-                for values, details in zip(example, interpreter.input_details, strict=True)
-            )
-        )
-        for index, stack in stacks.items():
-            stack.append(interpreter.tensor(index))
-    return {index: np.concatenate(stack) for index, stack in stacks.items()}
-
-
 def _layer_codes(
     graph: Subgraph, op: Operator, layer: qat.QuantizedLayer, values: dict[int, np.ndarray]
 ) -> np.ndarray:
     """Returns the codes that a layer computes from the integer model's values of its inputs."""
     operands = [graph.tensors[index] for index in op.inputs if index in values]
-    reals = [_real(tensor, values[tensor.index]) for tensor in operands]
-    grids = [_grid(tensor) for tensor in operands]
+    reals = [layer_ops.real_values(tensor, values[tensor.index]) for tensor in operands]
+    grids = [layer_ops.grid(tensor) for tensor in operands]
     if len(reals) == 1:
-        result = layer(_padded(op, layer, reals[0]), input_grid=grids[0])
+        result = layer(layer_ops.padded(op, layer, reals[0]), input_grid=grids[0])
     elif layer.takes_input_grids:
         result = layer(reals, input_grids=grids)
     else:
         result = layer(reals)
-    codes = _codes(_result(graph, op), result[0].numpy())
+    codes = _codes(layer_ops.result(graph, op), result[0].numpy())
     return np.clip(codes, *_fused_limits(graph, op))
 
 
@@ -236,7 +167,7 @@ def _fused_limits(graph: Subgraph, op: Operator) -> tuple[int, int]:
 
     The converter fuses one that a layer of its own computes, too, as it keeps its input's grid.
     """
-    tensor = _result(graph, op)
+    tensor = layer_ops.result(graph, op)
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.per_tensor
     low, high = QUANTIZED_LIMITS[tensor.dtype]
@@ -247,36 +178,6 @@ def _fused_limits(graph: Subgraph, op: Operator) -> tuple[int, int]:
             return zero_point, min(high, zero_point + round(6 / scale))
         case _:
             return low, high
-
-
-def _padded(op: Operator, layer: qat.QuantizedLayer, x: np.ndarray) -> np.ndarray:
-    """Returns an op's input, float32[n, h, w, c], as its layer read it.
-
-    Where the zeros of a ZeroPadding2D are those that padding SAME stands for, the converter makes
-    them a part of the convolution behind it.
-    """
-    is_convolution = isinstance(
-        layer, qat_layers.QuantizedConv2D | qat_layers.QuantizedDepthwiseConv2D
-    )
-    if not is_convolution or layer.padding != "valid" or op.options["padding"] != "SAME":
-        return x
-    widths = [(0, 0)]
-    for image, kernel, stride, dilation in zip(
-        x.shape[1:3], layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
-    ):
-        count = -(-image // stride)
-        missing = max(0, (count - 1) * stride + (kernel - 1) * dilation + 1 - image)
-        widths.append((missing // 2, missing - missing // 2))
-    return np.pad(x, [*widths, (0, 0)])
-
-
-def _result(graph: Subgraph, op: Operator) -> Tensor:
-    """Returns the output of a layer's op, behind the MAXIMUM that keeps it in its codes, if any."""
-    readers = [reader for reader in graph.operators if op.outputs[0] in reader.inputs]
-    behind = [reader for reader in readers if reader.op == "MAXIMUM"]
-    if len(readers) == len(behind) == 1:
-        return graph.tensors[behind[0].outputs[0]]
-    return graph.tensors[op.outputs[0]]
 
 
 def _match(
@@ -309,7 +210,8 @@ def _end_to_end(
 ) -> tuple[float, float]:
     target = graph.tensors[graph.outputs[0]]
     reals = [
-        _real(graph.tensors[index], given) for index, given in zip(graph.inputs, codes, strict=True)
+        layer_ops.real_values(graph.tensors[index], given)
+        for index, given in zip(graph.inputs, codes, strict=True)
     ]
     outputs = tf.nest.flatten(qat_model(reals if len(reals) > 1 else reals[0]))
     ours = _codes(target, outputs[0].numpy())
@@ -318,20 +220,8 @@ def _end_to_end(
     return float(agreement), float(np.mean(np.abs(ours - theirs) <= 1))
 
 
-def _real(tensor: Tensor, codes: np.ndarray) -> np.ndarray:
-    assert tensor.quantization is not None
-    return tensor.quantization.dequantize(codes).astype(np.float32)
-
-
 def _codes(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
     """Returns int64 codes of values that lie on the tensor's grid."""
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.per_tensor
     return np.rint(reals / scale).astype(np.int64) + zero_point
-
-
-def _grid(tensor: Tensor) -> np.ndarray:
-    assert tensor.quantization is not None
-    scale, zero_point = tensor.quantization.per_tensor
-    low, high = QUANTIZED_LIMITS[tensor.dtype]
-    return np.array([(low - zero_point) * scale, (high - zero_point) * scale, scale], np.float32)

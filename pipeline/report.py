@@ -2,7 +2,7 @@
 
   {"schema_version": 1, "kind": "...", "results": {...}, "provenance": {...}}
 
-Leaf module: imports no stage and no TensorFlow.
+Leaf module: imports nothing but Python's own library, so that tools.doctor can write one anywhere.
 """
 
 import dataclasses
@@ -19,8 +19,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from pipeline import errors, files
 
@@ -92,8 +90,8 @@ def read(path: os.PathLike[str] | str, kind: str) -> dict[str, Any]:
 def _to_json(value: object, where: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    elif isinstance(value, (np.generic, np.ndarray)):
-        value = value.tolist()
+    elif callable(to_list := getattr(value, "tolist", None)):
+        value = to_list()  # numpy's scalars and arrays, without importing it.
     match value:
         case None | bool() | int() | str():
             return value

@@ -46,13 +46,18 @@ class _HelpFlag(flags.BooleanFlag):
 flags.DEFINE_flag(_HelpFlag())
 
 
-def run(main: Callable[[], int | None]) -> NoReturn:
+def run(main: Callable[..., int | None], operands: Sequence[str] = ()) -> NoReturn:
     """Parses the command line's flags, runs `main` and exits with its answer (None is 0).
 
     Errors end in one message on stderr and their exit code, without traceback unless --debug.
+
+    Args:
+      main: What to run.
+      operands: What the arguments that are no flags are called, in order. Every one of them is
+        needed, and `main` is called with them.
     """
     try:
-        exit_code = _run(main, sys.argv)
+        exit_code = _run(main, operands, sys.argv)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output left early (`| head`). Python flushes stdout once more on exit.
@@ -74,16 +79,16 @@ def track(title: str, items: Iterable[_Item], total: int) -> Iterable[_Item]:
     )
 
 
-def _run(main: Callable[[], int | None], argv: Sequence[str]) -> int:
+def _run(main: Callable[..., int | None], operands: Sequence[str], argv: Sequence[str]) -> int:
     try:
-        _parse_flags(argv)
+        arguments = _parse(argv, operands)
     except _HelpRequestedError:
         print(_help(main))
         return 0
     except flags.Error as error:
         return _fail(f"{error} (--help lists the flags)")
     try:
-        return main() or 0
+        return main(*arguments) or 0
     except errors.IntonlyError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
@@ -97,13 +102,18 @@ def _run(main: Callable[[], int | None], argv: Sequence[str]) -> int:
         return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)")
 
 
-def _parse_flags(argv: Sequence[str]) -> None:
+def _parse(argv: Sequence[str], operands: Sequence[str]) -> Sequence[str]:
     arguments = flags.FLAGS(argv)[1:]
-    if arguments:
-        raise flags.Error(f"needed flags only, got {arguments[0]!r}: write --NAME=VALUE")
+    if len(arguments) < len(operands):
+        raise flags.Error(f"needed {' '.join(operands)}, got {' '.join(arguments) or 'none'}")
+    if len(arguments) > len(operands):
+        needed = f"{' '.join(operands)} and flags" if operands else "flags"
+        surplus = arguments[len(operands)]
+        raise flags.Error(f"needed {needed} only, got {surplus!r}: write --NAME=VALUE")
+    return arguments
 
 
-def _help(main: Callable[[], int | None]) -> str:
+def _help(main: Callable[..., int | None]) -> str:
     module = sys.modules[main.__module__]
     tool_flags = flags.FLAGS.module_help(module)
     return "\n".join(filter(None, (module.__doc__, tool_flags, flags.FLAGS.module_help(__name__))))

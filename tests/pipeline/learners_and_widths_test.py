@@ -13,6 +13,7 @@ import pytest
 from pipeline import certificate, clamping, convert, fidelity, flatbuffer, qat, verify
 from pipeline.errors import SchemeError
 from pipeline.graph import Graph
+from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.quant_params import SCHEMES, QuantParams
 from tests.pipeline.qat import networks
@@ -135,7 +136,7 @@ def test_codes_stay_in_their_bits(converted):
     graph = flatbuffer.read(flat).main
     learned = set(qat.ranges(model))
     checked = set()
-    interpreter = fidelity.Interpreter(flat, keep_tensors=True)
+    interpreter = Interpreter(flat, keep_tensors=True)
     for example in codes:
         interpreter.run(example[np.newaxis])
         for form in forms:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import certificate, clamping, convert, fidelity, flatbuffer, qat, verify
 from pipeline.errors import SchemeError
+from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.quant_params import SCHEMES, QuantParams, QuantScheme
 from tests.pipeline.qat import networks
@@ -134,7 +135,7 @@ def test_no_value_leaves_its_codes(converted):
     _, twin, model = converted
     bounds = {form.index: form for form in convert.forms(model, twin) if form.role == "activation"}
     result = {}
-    interpreter = fidelity.Interpreter(model, keep_tensors=True)
+    interpreter = Interpreter(model, keep_tensors=True)
     for example in _inputs(model, 3):
         interpreter.run(example[np.newaxis])
         for index, form in bounds.items():

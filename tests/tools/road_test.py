@@ -1,9 +1,11 @@
 """The whole road, run as a user runs it, and what bad input does on the way."""
 
+import dataclasses
 import json
 
 import pytest
 
+from pipeline import flatbuffer
 from tests.pipeline.interpreter.one_op import Operand, model
 
 
@@ -45,6 +47,34 @@ def test_every_tensor_is_exact_and_every_layer_faithful(road):
     assert results["fidelity_holds"]
     assert len(results["fidelity"]["layers"]) == 14
     assert results["fidelity"]["unmatched"] == []
+
+
+def test_debug_names_a_layer_with_a_channel_zeroed(road, run_tool, tmp_path):
+    folder, _ = road
+    graph = flatbuffer.read(folder / "model_int8.tflite")
+    op = graph.main.operators[4]
+    tensors = list(graph.main.tensors)
+    weights = tensors[op.inputs[1]]
+    data = weights.data.copy()
+    data[5] = 0
+    tensors[weights.index] = dataclasses.replace(weights, data=data)
+    main = dataclasses.replace(graph.main, tensors=tuple(tensors))
+    path, nodes = tmp_path / "faulty.tflite", tmp_path / "nodes.json"
+    path.write_bytes(flatbuffer.write(dataclasses.replace(graph, subgraphs=(main,))))
+    report = tmp_path / "debug.json"
+    done = run_tool(
+        *("debug", f"--model={path}", f"--run_dir={folder / 'run'}", "--num_inputs=8"),
+        *(f"--report={report}", f"--node_data={nodes}"),
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(report.read_text())["results"]
+    suspect = next(it for it in results["layers"] if it["layer"] == results["suspects"][0])
+    assert (suspect["op_index"], suspect["cause"]) == (4, "weight rounding")
+    assert suspect["worst_channels"][0][0] == 5
+    assert f"first suspect: layer {suspect['layer']}, op 4 {op.op}" in done.stdout
+    values = json.loads(nodes.read_text())["results"]
+    worst = min(values, key=lambda name: values[name]["value"])
+    assert worst == tensors[op.outputs[0]].name
 
 
 def test_uint8_edges(road, run_tool, tmp_path):

@@ -63,7 +63,7 @@ class Kernel:
             self._function, ((types.int64, types.int64), types.void), {}, {"error_model": "numpy"}
         )
         # Without a folder to write, every process compiles anew.
-        code._cache = _NoCache() if _cache_folder() is None else _Cache(self._function)
+        code._cache = _NoCache() if cache_folder() is None else _Cache(self._function)
         code.compile()
         return code
 
@@ -123,7 +123,7 @@ def _cache_folders() -> list[pathlib.Path]:
 
 
 @functools.cache
-def _cache_folder() -> pathlib.Path | None:
+def cache_folder() -> pathlib.Path | None:
     """Returns the first folder that can be written, or None."""
     for folder in _cache_folders():
         try:
@@ -144,7 +144,7 @@ class _Locator(caching.UserWideCacheLocator):
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> "_Locator | None":  # noqa: ARG003
-        folder = _cache_folder()
+        folder = cache_folder()
         return None if folder is None else cls(folder)
 
     def get_cache_path(self) -> str:

@@ -584,7 +584,7 @@ def test_without_a_folder_to_write_kernels_are_compiled_anew(
     blocked = tmp_path / "file"
     blocked.touch()
     monkeypatch.setattr(compiled, "_cache_folders", lambda: [blocked / "cache"])
-    compiled._cache_folder.cache_clear()
+    compiled.cache_folder.cache_clear()
     try:
 
         def nothing(_: int, __: int) -> None:
@@ -592,7 +592,7 @@ def test_without_a_folder_to_write_kernels_are_compiled_anew(
 
         compiled.Kernel(nothing, "test_nothing").run(0, 0)
     finally:
-        compiled._cache_folder.cache_clear()
+        compiled.cache_folder.cache_clear()
 
 
 def test_names_of_two_processes_differ() -> None:
