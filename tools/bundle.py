@@ -16,18 +16,18 @@ request cannot be served.
 import hashlib
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 
-from pipeline import bundle, bundle_evidence, data, evaluate, files, report, tflite_metadata
+from pipeline import bundle, bundle_evidence, files, report, tflite_metadata
 from pipeline.bundle import Contents, Statement
-from pipeline.data import Dataset, InputSpec
 from pipeline.errors import InputError
-from pipeline.run_dir import RunDir
-from pipeline.train_config import FREE
-from tools import cli, held_out
+from tools import cli
+
+if TYPE_CHECKING:
+    from tools.bundle_pictures import Pictures
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "The run whose model it is.")
 _MODEL = flags.DEFINE_string("model", None, "The .tflite model; default: the run's, converted.")
@@ -57,12 +57,10 @@ def main() -> None:
     if _RUN_DIR.value is None and _MODEL.value is None:
         raise InputError("needed --run_dir or --model, got neither")
     sign = _signer()
-    needs = "qat_model" if _MODEL.value is None else "nothing"
-    run_dir = None if _RUN_DIR.value is None else RunDir.open(_RUN_DIR.value, needs)
-    source = _source(run_dir)
-    pictures = _pictures(source, run_dir)
-    statement = _statement(source, run_dir, pictures)
-    rule = None if pictures is None else pictures[0].pixel_rule()
+    pictures = _pictures()
+    source = pathlib.Path(_MODEL.value).read_bytes() if pictures is None else pictures.model
+    statement = _statement(source, pictures)
+    rule = None if pictures is None else pictures.rule
     model = bundle.with_metadata(source, rule, _labels(pictures), statement)
     contents = Contents(model, rule, *_vectors(model, pictures), statement)
     content = bundle.build(contents, sign)
@@ -71,49 +69,34 @@ def main() -> None:
     print(f"{_OUTPUT.value}: {len(content):,} bytes, {signed}; check it with tools.verify_bundle")
 
 
-def _source(run_dir: RunDir | None) -> bytes:
-    if _MODEL.value is not None:
-        return pathlib.Path(_MODEL.value).read_bytes()
-    assert run_dir is not None, "main() checks that there is one of both"
-    from pipeline import convert, qat  # here: tfmot takes seconds to import
+def _pictures() -> "Pictures | None":
+    if _RUN_DIR.value is None and _DATASET.value is None:
+        return None
+    from tools import bundle_pictures  # here: it imports TensorFlow
 
-    return convert.convert(qat.load(run_dir.qat_model))
-
-
-def _pictures(model: bytes, run_dir: RunDir | None) -> tuple[InputSpec, Dataset] | None:
-    if run_dir is not None:
-        return held_out.of_run(run_dir, _DATASET.value, _DATA_DIR.value)
-    if _DATASET.value is not None:
-        tensor = evaluate.input_tensor(model)
-        return held_out.of_model(tensor, _DATASET.value, _DATA_DIR.value)
-    return None
+    return bundle_pictures.of(
+        *(_MODEL.value, _RUN_DIR.value, _DATASET.value, _DATA_DIR.value, _NUM_VECTORS.value)
+    )
 
 
-def _labels(pictures: tuple[InputSpec, Dataset] | None) -> Sequence[str]:
+def _labels(pictures: "Pictures | None") -> Sequence[str]:
     if _LABELS.value is not None:
         return tflite_metadata.labels_of(_ending_in_newline(pathlib.Path(_LABELS.value)))
-    return () if pictures is None else pictures[1].class_names
+    return () if pictures is None else pictures.class_names
 
 
 def _ending_in_newline(path: pathlib.Path) -> bytes:
     return path.read_bytes().replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
 
 
-def _vectors(
-    model: bytes, pictures: tuple[InputSpec, Dataset] | None
-) -> tuple[tuple[np.ndarray, ...], str]:
-    if pictures is None:
-        vectors = bundle.random_vectors(model, _NUM_VECTORS.value, _SEED.value)
-        return vectors, f"random codes, seed {_SEED.value}"
-    spec, dataset = pictures
-    pixels, _ = data.eval_pixels(dataset, min(_NUM_VECTORS.value, dataset.num_eval))
-    codes = evaluate.model_inputs(evaluate.input_tensor(model), spec, pixels)[:, np.newaxis]
-    return (codes,), f"held-out pictures of {dataset.name}"
+def _vectors(model: bytes, pictures: "Pictures | None") -> tuple[tuple[np.ndarray, ...], str]:
+    if pictures is not None:
+        return (pictures.vectors,), f"held-out pictures of {pictures.dataset}"
+    vectors = bundle.random_vectors(model, _NUM_VECTORS.value, _SEED.value)
+    return vectors, f"random codes, seed {_SEED.value}"
 
 
-def _statement(
-    source: bytes, run_dir: RunDir | None, pictures: tuple[InputSpec, Dataset] | None
-) -> Statement:
+def _statement(source: bytes, pictures: "Pictures | None") -> Statement:
     digest = hashlib.sha256(source).hexdigest()
     accuracy: list[dict[str, Any]] = []
     latency: list[dict[str, Any]] = []
@@ -128,28 +111,23 @@ def _statement(
         version=_VERSION.value,
         author=_AUTHOR.value,
         license=_LICENSE.value,
-        data="" if pictures is None else pictures[1].name,
+        data="" if pictures is None else pictures.dataset,
         source_sha256=digest,
         accuracy=accuracy,
         latency=latency,
-        provenance=_provenance(run_dir),
+        provenance=_provenance(pictures),
     )
 
 
-def _provenance(run_dir: RunDir | None) -> dict[str, Any]:
+def _provenance(pictures: "Pictures | None") -> dict[str, Any]:
     """Returns where the model comes from; no times or paths, so that bytes can be the same."""
     commit, dirty = report.git_state()
-    provenance: dict[str, Any] = {
+    training = {} if pictures is None else pictures.training
+    return {
         "intonly, git commit": commit if not dirty else f"{commit}, with changes",
+        **{f"{pathlib.Path(path).name} sha256": files.sha256(path) for path in _EVIDENCE.value},
+        **{f"training, {name}": value for name, value in training.items()},
     }
-    for path in _EVIDENCE.value:
-        provenance[f"{pathlib.Path(path).name} sha256"] = files.sha256(path)
-    if run_dir is not None:
-        for name, value in vars(run_dir.config).items():
-            if value not in (None, "", [], {}, ()) and name not in FREE:
-                is_path = isinstance(value, str) and "/" in value
-                provenance[f"training, {name}"] = pathlib.Path(value).name if is_path else value
-    return provenance
 
 
 def _signer() -> Callable[[bytes], bytes] | None:
