@@ -209,6 +209,7 @@ def members(contents: Contents, backend: str = "auto") -> dict[str, bytes]:
     files[CARD] = _json(card)
     facts = {
         "input picture": "none" if contents.pixels is None else contents.pixels.description,
+        "MediaPipe Tasks": _mediapipe(inputs[0], contents.pixels),
         "golden vectors": f"{count}: {contents.vectors_source}",
         CARD: f"sha256 `{hashlib.sha256(files[CARD]).hexdigest()}`",
     }
@@ -295,6 +296,22 @@ def _contract(inputs: Sequence[Tensor], pixels: PixelRule | None) -> dict[str, A
         contract["equation"] = _EQUATION
         contract["table"] = pixels.table(params, inputs[0].dtype).tolist()
     return contract
+
+
+def _mediapipe(tensor: Tensor, pixels: PixelRule | None) -> str:
+    """Returns what MediaPipe's image tasks (1.2.2) do with this input.
+
+    They take uint8 and float32 only, and give uint8 the pixels as they are, whatever the metadata's
+    normalization says.
+    """
+    if pixels is None:
+        return "its image tasks are not for this model, which takes no pictures"
+    if tensor.dtype != "uint8":
+        return f"its image tasks refuse {tensor.dtype} inputs: convert with --inference_io=uint8"
+    assert tensor.quantization is not None, "with_metadata checks it"
+    if np.array_equal(pixels.table(tensor.quantization, "uint8"), np.arange(256)):
+        return "its image tasks can run this model: a pixel is its own code"
+    return "its image tasks give wrong codes: they put pixels in as they are, past the table"
 
 
 def _index(

@@ -93,6 +93,25 @@ def test_the_card_tells_figures(files):
         assert shown in page
 
 
+@pytest.mark.parametrize(
+    ("dtype", "zero_point", "zero_pixel", "told"),
+    [
+        ("int8", 0, 128, "refuse int8 inputs"),
+        ("uint8", 128, 128, "a pixel is its own code"),
+        ("uint8", 127, 128, "give wrong codes"),
+        ("uint8", 127, None, "takes no pictures"),
+    ],
+)
+def test_the_card_tells_what_mediapipe_does(dtype, zero_point, zero_pixel, told):
+    picture = Operand((1, 4, 5, 1), 1 / 128, zero_point, dtype)
+    statement = bundles.contents().statement
+    rule = zero_pixel and dataclasses.replace(bundles.RULE, zero_pixel=zero_pixel)
+    carried = bundle.with_metadata(model("RELU", [picture], picture), rule, (), statement)
+    vectors = bundle.random_vectors(carried, 1, 0)
+    files = bundle.members(bundle.Contents(carried, rule, vectors, "random", statement))
+    assert told in files["MODEL_CARD.md"].decode()
+
+
 def test_the_manifest_is_what_sha256sum_reads(files, tmp_path):
     for name, content in files.items():
         path = tmp_path / name

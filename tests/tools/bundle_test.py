@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from pipeline import report
+from pipeline.data import InputSpec
+from pipeline.run_dir import RunDir
+from pipeline.train_config import TrainConfig
 from tests.pipeline import bundles
 from tests.pipeline.interpreter.one_op import Operand, constant, model
 
@@ -192,3 +195,25 @@ def test_a_model_with_floats_is_not_bundled(run_tool, tmp_path):
     assert done.returncode == 1
     assert "NOT integer-only" in done.stderr
     assert not output.exists()
+
+
+def test_the_contract_of_a_run(run_tool, digits, tmp_path):
+    """With a model given, the run needs to hold no trained one."""
+    spec = InputSpec(8, 8, 1, mean=127.0)
+    config = TrainConfig(model="/nowhere/else/net.keras", dataset="digits", seed=5)
+    run = RunDir(tmp_path / "run", config, spec, tuple("0123456789"), 1438)
+    run.path.mkdir()
+    run.save()
+    output = tmp_path / "b.zip"
+    done = run_tool("bundle", f"--run_dir={run.path}", f"--model={digits}", f"--output={output}")
+    assert done.returncode == 0, done.stderr
+    files = _members(output)
+    contract = json.loads(files["input_contract.json"])
+    assert contract["pixels"]["zero_pixel"] == 127
+    assert contract["table"] == [min(code, 127) for code in range(-127, 129)]
+    page = files["MODEL_CARD.md"].decode()
+    assert "| training, seed | 5 |" in page
+    assert "| training, model | net.keras |" in page
+    assert "nowhere" not in page
+    done = run_tool("verify_bundle", f"--bundle={output}")
+    assert done.returncode == 0, done.stderr
