@@ -34,8 +34,9 @@ from pipeline import (
     stored_zip,
     tflite_metadata,
 )
+from pipeline.certificate import Certificate
 from pipeline.errors import BundleError, InputError, ModelError, NotIntegerOnlyError
-from pipeline.graph import Subgraph, Tensor
+from pipeline.graph import Graph, Subgraph, Tensor
 from pipeline.input_contract import PixelRule, real_values
 from pipeline.interpreter import Interpreter
 from pipeline.quant_params import QUANTIZED_LIMITS, QuantParams
@@ -130,10 +131,13 @@ def with_metadata(
 
     Raises:
       ModelError: The model is malformed.
+      NotIntegerOnlyError: It is not integer-only, or its arithmetic is not sound.
       InputError: Its input is not the picture that `pixels` says, or there are not as many labels
         as outputs.
     """
-    graph = flatbuffer.read(model).main
+    whole = flatbuffer.read(model)
+    _certified(whole)
+    graph = whole.main
     _check_pixels(graph, pixels)
     outputs = [graph.tensors[index] for index in graph.outputs]
     if labels and (len(outputs) != 1 or outputs[0].shape[-1:] != (len(labels),)):
@@ -174,12 +178,7 @@ def members(contents: Contents, backend: str = "auto") -> dict[str, bytes]:
       As `build`.
     """
     graph = flatbuffer.read(contents.model)
-    certified = certificate.certify(graph)
-    if not certified.passes:
-        raise NotIntegerOnlyError(
-            f"{certified.verdict}; tools.certify lists what keeps it from being bundled: "
-            f"{certified.failures[0]}"
-        )
+    certified = _certified(graph)
     _, labels = tflite_metadata.detach(contents.model)
     inputs = [graph.main.tensors[index] for index in graph.main.inputs]
     outputs = [graph.main.tensors[index] for index in graph.main.outputs]
@@ -262,6 +261,16 @@ def random_vectors(model: bytes, count: int, seed: int) -> tuple[np.ndarray, ...
         low, high = QUANTIZED_LIMITS[tensor.dtype]
         stacks.append(rng.integers(low, high, (count, *tensor.shape), tensor.dtype, endpoint=True))
     return tuple(stacks)
+
+
+def _certified(graph: Graph) -> Certificate:
+    certified = certificate.certify(graph)
+    if not certified.passes:
+        raise NotIntegerOnlyError(
+            f"{certified.verdict}; tools.certify lists what keeps it from being bundled: "
+            f"{certified.failures[0]}"
+        )
+    return certified
 
 
 def _check_pixels(graph: Subgraph, pixels: PixelRule | None) -> None:

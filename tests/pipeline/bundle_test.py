@@ -165,10 +165,11 @@ def test_a_model_with_floats_is_refused():
         fused_activation_function="NONE",
     )
     statement = bundles.contents().statement
-    carried = bundle.with_metadata(floats, None, (), statement)
-    vectors = (np.zeros((1, 1, 4), np.float32),)
     with pytest.raises(NotIntegerOnlyError, match="FULLY_CONNECTED"):
-        bundle.build(bundle.Contents(carried, None, vectors, "zeros", statement))
+        bundle.with_metadata(floats, None, (), statement)
+    contents = dataclasses.replace(bundles.contents(), model=floats)
+    with pytest.raises(NotIntegerOnlyError, match="FULLY_CONNECTED"):
+        bundle.build(contents)
     with pytest.raises(ModelError, match="random inputs need one of int8"):
         bundle.random_vectors(floats, 1, 0)
 
