@@ -1,9 +1,12 @@
 """tools.bundle and tools.verify_bundle, run as a user runs them."""
 
+import ast
 import hashlib
 import io
 import json
 import pathlib
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -15,6 +18,7 @@ from pipeline import report
 from pipeline.data import InputSpec
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
+from tests.conftest import REPO
 from tests.pipeline import bundles
 from tests.pipeline.interpreter.one_op import Operand, constant, model
 
@@ -217,3 +221,15 @@ def test_the_contract_of_a_run(run_tool, digits, tmp_path):
     assert "nowhere" not in page
     done = run_tool("verify_bundle", f"--bundle={output}")
     assert done.returncode == 0, done.stderr
+
+
+def test_verify_bundle_starts_with_few_packages():
+    code = (
+        "import sys; import tools.verify_bundle;"
+        "print(sorted({name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True
+    )
+    heavy = {"tensorflow", "keras", "tf_keras", "scipy", "numba", "rich", "cryptography", "PIL"}
+    assert not heavy & set(ast.literal_eval(done.stdout))
