@@ -81,6 +81,12 @@ class NotIntegerOnlyError(IntonlyError):
     exit_code = 1
 
 
+class BundleError(IntonlyError):
+    """A bundle is damaged, forged or not what it says; names the file and the bytes in it."""
+
+    exit_code = 1
+
+
 class TrainingError(IntonlyError):
     """Training went wrong (for example a NaN loss); names the step."""
 

@@ -87,6 +87,17 @@ def read(path: os.PathLike[str] | str, kind: str) -> dict[str, Any]:
     return document
 
 
+def git_state() -> tuple[str | None, bool | None]:
+    """Returns (commit, whether tracked files differ from it); None without git or a history."""
+    try:
+        top, commit = _git("rev-parse", "--show-toplevel", "HEAD").split("\n")
+        if pathlib.Path(top) != _ROOT:
+            return None, None  # An unpacked archive inside someone else's repository.
+        return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None, None
+
+
 def _to_json(value: object, where: str) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
@@ -110,7 +121,7 @@ def _to_json(value: object, where: str) -> Any:
 
 
 def _provenance(inputs: Sequence[os.PathLike[str] | str], seed: int | None) -> dict[str, Any]:
-    commit, dirty = _git_state()
+    commit, dirty = git_state()
     return {
         "versions": {name: _version(name) for name in _DISTRIBUTIONS},
         "python": platform.python_version(),
@@ -140,17 +151,6 @@ def _cpu_model() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
-
-
-def _git_state() -> tuple[str | None, bool | None]:
-    """(commit, whether tracked files differ from it); None where git or the history is missing."""
-    try:
-        top, commit = _git("rev-parse", "--show-toplevel", "HEAD").split("\n")
-        if pathlib.Path(top) != _ROOT:
-            return None, None  # An unpacked archive inside someone else's repository.
-        return commit, bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None, None
 
 
 def _git(*arguments: str) -> str:

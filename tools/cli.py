@@ -10,13 +10,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from absl import flags
-from rich import progress
-from rich.console import Console
 
 from pipeline import errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EXIT_CANNOT_SERVE = 2
 _WIDTH = 160  # Of tables in files and pipes, which do not wrap.
@@ -66,13 +67,18 @@ def run(main: Callable[..., int | None], operands: Sequence[str] = ()) -> NoRetu
     sys.exit(exit_code)
 
 
-def console() -> Console:
+def console() -> "Console":
     """Returns where tables go: as wide as the terminal, wide enough for all columns elsewhere."""
+    from rich.console import Console  # Here: tools without tables do without it.
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def track(title: str, items: Iterable[_Item], total: int) -> Iterable[_Item]:
     """Returns `items`, of which there are `total`; shows on a terminal how far they have come."""
+    from rich import progress
+    from rich.console import Console
+
     stderr = Console(stderr=True)
     return progress.track(
         items, title, total, console=stderr, transient=True, disable=not stderr.is_terminal

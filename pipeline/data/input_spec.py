@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipeline import input_contract
 from pipeline.errors import DataError, InputError
+from pipeline.input_contract import PixelRule
 from pipeline.legacy_keras import tf
-from pipeline.quant_params import QUANTIZED_LIMITS, QuantParams
+from pipeline.quant_params import QuantParams
 
 # Pillow's filters; all but nearest widen with the reduction factor, so that they do not alias.
 RESIZE_FILTERS: dict[str, Image.Resampling] = {
@@ -89,23 +91,16 @@ class InputSpec:
 
         Args:
           params: Per-tensor parameters of the input tensor; `self.params` when None.
-          dtype: Storage type of the codes, a key of QUANTIZED_LIMITS such as "int8" or "uint8".
+          dtype: Storage type of the codes, such as "int8" or "uint8".
 
         Returns:
           Codes of `float_table()`, shape [256], of `dtype`.
         """
-        scale, zero_point = (params or self.params).per_tensor
-        low, high = QUANTIZED_LIMITS[dtype]
-        codes = [
-            math.floor(Fraction(float(real)) / Fraction(scale) + _HALF) + zero_point
-            for real in self.float_table()
-        ]
-        return np.array([min(max(code, low), high) for code in codes], dtype)
+        return input_contract.codes(self.float_table(), params or self.params, dtype)
 
     def float_table(self) -> np.ndarray:
         """Returns the float path of each pixel value: float32[256], each rounded once to even."""
-        pixels = np.arange(256, dtype=np.float32)
-        return (pixels - np.float32(self._zero_pixel)) * np.float32(self.scale)
+        return input_contract.real_values(self._zero_pixel, self.scale)
 
     def float_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Returns `float_table()[pixels]` for a uint8 tensor of any shape, bit for bit.
@@ -123,6 +118,14 @@ class InputSpec:
         if pixels.dtype != np.uint8:
             raise InputError(f"needed uint8 pixels, got {pixels.dtype}")
         return self.table()[pixels]
+
+    def pixel_rule(self) -> PixelRule:
+        """Returns the same contract for those who have neither Pillow nor TensorFlow."""
+        return PixelRule(
+            *(self.height, self.width, self.channels, self.resize),
+            zero_pixel=self._zero_pixel,
+            scale=self.scale,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values; `from_json` reads them back unchanged."""
