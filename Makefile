@@ -11,7 +11,7 @@ ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
 .PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-ablate bench-accuracy bench-applications bench-arm64 bench-engines
 .PHONY: bench-ill-conditioned bench-interpreter bench-kills bench-qat bench-step-time
-.PHONY: bench-detection bench-strategy arm64 fuzz-logs
+.PHONY: bench-detection bench-phone-arm64 bench-strategy arm64 fuzz-logs
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -98,6 +98,10 @@ bench-interpreter: $(STAMP) ## The interpreter against TFLite and tflite-micro, 
 
 bench-detection: $(STAMP) ## A planted slowdown on simulated phones: how often it is found, how often invented.
 	$(BIN)/python -m tests.android_bench.detection
+
+bench-phone-arm64: demo arm64 ## A phone's bits under QEMU: the arm64 runner and real NEON kernels (a quarter of an hour).
+	$(BIN)/python -m pytest -rs -o timeout=3600 tests/fakephone/emulated_test.py \
+	  tests/tools/output_check_arm64_test.py
 
 bench-engines: $(STAMP) ## Every tensor of every shared model against every runtime.
 	$(BIN)/python -m tools.bench_engines --model=$${INTONLY_SHARED:-../shared}/tflite_models

@@ -108,9 +108,9 @@ def evaluate_watched(case: Case, engine: str) -> tuple[np.ndarray, ...]:
     graph = flatbuffer.read(case.model).main
     op = graph.operators[0]
     kernel, context = engines.choose(engine, OpContext.of(op, graph, "x86_64"))
-    given = iter(case.inputs)
+    given = dict(zip(graph.inputs, case.inputs, strict=True))
     operands = [
-        None if tensor is None else watch(next(given) if tensor.data is None else tensor.data)
+        None if tensor is None else watch(given.get(tensor.index, tensor.data))
         for tensor in context.inputs
     ]
     result = kernel.evaluate(kernel.prepare(context), *operands)

@@ -1,10 +1,13 @@
 """MUL against worked examples and every engine."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import flatbuffer
 from pipeline.interpreter import Interpreter
 from tests.pipeline.interpreter import conformance, elementwise
 from tests.pipeline.interpreter.one_op import Operand, model
@@ -100,3 +103,30 @@ def test_xnnpack_rounds_halves_to_even_on_x86_64_and_up_on_arm64(dtype: str) -> 
 @given(data=st.data())
 def test_equals_every_engine(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
     conformance.check(oracle, data.draw(elementwise.cases("MUL", dtype)), ENGINES[dtype])
+
+
+def _squared(case: conformance.Case) -> conformance.Case:
+    """Returns the product of a case's first input with itself."""
+    graph = flatbuffer.read(case.model)
+    (op,) = graph.main.operators
+    first, output = op.inputs[0], op.outputs[0]
+    tensors = list(graph.main.tensors)
+    tensors[output] = dataclasses.replace(
+        tensors[output], shape=tensors[first].shape, shape_signature=tensors[first].shape
+    )
+    main = dataclasses.replace(
+        graph.main,
+        tensors=tuple(tensors),
+        inputs=(first,),
+        operators=(dataclasses.replace(op, inputs=(first, first)),),
+    )
+    content = flatbuffer.write(dataclasses.replace(graph, subgraphs=(main,)))
+    return conformance.Case(content, case.inputs[:1])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@conformance.random_cases
+@given(data=st.data())
+def test_a_tensor_times_itself(oracle: Oracle, dtype: str, data: st.DataObject) -> None:
+    case = data.draw(elementwise.cases("MUL", dtype))
+    conformance.check(oracle, _squared(case), ENGINES[dtype])
