@@ -150,7 +150,7 @@ class Run:
       inputs: {input tensor: (shape, file of its raw bytes)}; random values where empty.
       output_path: Where to write the raw bytes of all outputs, one after the other.
       result_path: Where to write a BenchmarkResult proto.
-      op_profile_path: Where to write op tables as CSV.
+      profile_ops: Print tables of ops' times; profiling costs time itself.
       peak_memory: Watch the memory footprint; a thread that costs time.
       library: LiteRT's library, for parse.INTONLY.
     """
@@ -165,7 +165,7 @@ class Run:
     inputs: Mapping[str, tuple[tuple[int, ...], str]] = dataclasses.field(default_factory=dict)
     output_path: str = ""
     result_path: str = ""
-    op_profile_path: str = ""
+    profile_ops: bool = False
     peak_memory: bool = False
     library: str = ""
 
@@ -177,12 +177,12 @@ def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
       DelegationError: The tool has no such runtime.
       DeviceError: The tool cannot do what `run` asks.
     """
-    if tool == LITERT and (run.inputs or run.output_path or run.op_profile_path):
+    if tool == LITERT and (run.inputs or run.output_path or run.profile_ops):
         raise DeviceError(
             "needed TFLite's benchmark_model for chosen inputs, outputs or op profiles, got "
             "LiteRT's, which has no such flags; give another --benchmark_binary"
         )
-    if tool == INTONLY and (run.result_path or run.op_profile_path or run.peak_memory):
+    if tool == INTONLY and (run.result_path or run.profile_ops or run.peak_memory):
         raise DeviceError(
             "needed TFLite's benchmark_model for protos, op profiles or peak memory, got our own "
             "runner, which has no such flags; give another --benchmark_binary"
@@ -206,12 +206,8 @@ def command(tool: str, binary: str, runtime: Runtime, run: Run) -> list[str]:
         flags["output_filepath"] = run.output_path
     if run.result_path:
         flags["result_file_path"] = run.result_path
-    if run.op_profile_path:
-        flags |= {
-            "enable_op_profiling": "true",
-            "op_profiling_output_mode": "csv",
-            "op_profiling_output_file": run.op_profile_path,
-        }
+    if run.profile_ops:
+        flags["enable_op_profiling"] = "true"
     if run.peak_memory:
         flags["report_peak_memory_footprint"] = "true"
     return [

@@ -8,7 +8,7 @@ from android_bench.results import Header, Session
 from pipeline import errors
 
 # Of the settings, those that change which rounds there are and not what a round measures.
-_FREE_SETTINGS = ("num_rounds", "seed")
+_FREE_SETTINGS = ("num_rounds", "seed", "profile_ops")
 _MAX_SHOWN = 80
 
 # What must be equal -> where it stands.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from android_bench.journal import Record
 
-SAMPLE, FAILURE = "sample", "failure"
+SAMPLE, FAILURE, PROFILE = "sample", "failure", "profile"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,17 @@ def left(planned: Iterable[Turn], records: Sequence[Record]) -> tuple[Turn, ...]
         for record in records
         if record["kind"] == SAMPLE and record["accepted"]
     }
-    failed = {Cell(**record["cell"]) for record in records if record["kind"] == FAILURE}
+    failed = _cells(records, FAILURE)
     return tuple(
         turn for turn in planned if (turn.round, turn.cell) not in done and turn.cell not in failed
     )
+
+
+def unprofiled(cells: Iterable[Cell], records: Sequence[Record]) -> tuple[Cell, ...]:
+    """Returns the cells whose ops were not profiled yet, without those that failed."""
+    done = _cells(records, PROFILE) | _cells(records, FAILURE)
+    return tuple(cell for cell in cells if cell not in done)
+
+
+def _cells(records: Sequence[Record], kind: str) -> set[Cell]:
+    return {Cell(**record["cell"]) for record in records if record["kind"] == kind}

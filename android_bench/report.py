@@ -40,7 +40,7 @@ class CellReport:
       held_mhz: Cluster of this cell -> median over processes of the mean clock held, with the
         slowest and the fastest process's.
       evidence: Distinct proofs of delegation; more than one is worth a look.
-      ms_by_op: Node type -> median over processes of its mean milliseconds, slowest first.
+      ms_by_op: Node type -> its mean milliseconds in a profiled process, slowest first.
     """
 
     cell: Cell
@@ -219,7 +219,7 @@ def _cell_report(session: Session, cell: Cell, seed: int) -> CellReport:
         memory_mb=_median(sample.memory_mb for sample in timed),
         held_mhz=_held_mhz(cell, timed),
         evidence=_distinct(sample.evidence for sample in accepted),
-        ms_by_op=_ms_by_op(timed),
+        ms_by_op={} if session.header.is_emulated else session.ms_by_op.get(cell, {}),
     )
 
 
@@ -302,13 +302,6 @@ def _held_mhz(cell: Cell, samples: Sequence[Sample]) -> dict[str, Spread]:
         if known:
             held[cluster] = Spread(min(known), float(np.median(known)), max(known))
     return held
-
-
-def _ms_by_op(samples: Sequence[Sample]) -> dict[str, float]:
-    profiled = [sample.ms_by_op for sample in samples if sample.ms_by_op]
-    names = dict.fromkeys(name for ops in profiled for name in ops)
-    medians = {name: float(np.median([ops.get(name, 0.0) for ops in profiled])) for name in names}
-    return dict(sorted(medians.items(), key=lambda item: -item[1]))
 
 
 def _median(values: Iterable[float | None]) -> float | None:

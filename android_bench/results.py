@@ -1,5 +1,6 @@
 """A journal's records -> what a session measured, as typed values; no statistics yet."""
 
+import collections
 import dataclasses
 import datetime
 import functools
@@ -76,7 +77,6 @@ class Sample:
       first_inference_us, init_us: As logged; None is unknown.
       memory_mb: Peak, or overall growth where no peak is logged, in 2**20 bytes.
       evidence: Proof of delegation.
-      ms_by_op: Node type -> mean milliseconds of a run, where ops were profiled.
       condition: Of the phone.
     """
 
@@ -88,7 +88,6 @@ class Sample:
     init_us: float | None
     memory_mb: float | None
     evidence: Evidence | None
-    ms_by_op: Mapping[str, float]
     condition: Condition
 
 
@@ -102,6 +101,7 @@ class Session:
       cells: In the order asked for.
       samples: In the order taken; of a cell and round at most one is not rejected.
       failures: Cell -> why it cannot be measured on this phone.
+      ms_by_op: Cell -> node type -> mean milliseconds of a run, where ops were profiled.
       num_losses: How often the phone was lost and waited for.
       cooled_down_s: Time spent waiting for it to cool.
     """
@@ -111,6 +111,7 @@ class Session:
     cells: tuple[Cell, ...]
     samples: tuple[Sample, ...]
     failures: Mapping[Cell, str]
+    ms_by_op: Mapping[Cell, Mapping[str, float]]
     num_losses: int
     cooled_down_s: float
 
@@ -141,6 +142,7 @@ def read(path: pathlib.Path) -> Session:
     cells = _converted(lambda record: list(map(to_cell, record["cells"])), sessions[0], first)
     samples: list[Sample] = []
     failures: dict[Cell, str] = {}
+    ms_by_op: dict[Cell, Mapping[str, float]] = {}
     cooled_down_s = 0.0
     for number, record in enumerate(records, 1):
         where = f"{path}: record {number}"
@@ -149,6 +151,9 @@ def read(path: pathlib.Path) -> Session:
         elif record["kind"] == plan.FAILURE:
             cell = _converted(lambda record: to_cell(record["cell"]), record, where)
             failures[cell] = _converted(lambda record: _text(record["message"]), record, where)
+        elif record["kind"] == plan.PROFILE:
+            cell = _converted(lambda record: to_cell(record["cell"]), record, where)
+            ms_by_op[cell] = _converted(_ms_by_op, record, where)
         elif record["kind"] == session.COOLED_DOWN:
             cooled_down_s += _converted(lambda record: _number(record["waited_s"]), record, where)
     cells.extend(sample.cell for sample in samples)
@@ -158,6 +163,7 @@ def read(path: pathlib.Path) -> Session:
         cells=tuple(dict.fromkeys(cells)),
         samples=tuple(samples),
         failures=failures,
+        ms_by_op=ms_by_op,
         num_losses=len(journal.of_kind(records, session.LOST)),
         cooled_down_s=cooled_down_s,
     )
@@ -226,7 +232,6 @@ def _sample(record: Record, header: Header) -> Sample:
         init_us=_if_known(_number, log.get("init_us")),
         memory_mb=overall_mb if peak_mb is None else peak_mb,
         evidence=_if_known(_evidence, record["evidence"]),
-        ms_by_op=_ms_by_op(_text(record.get("text", ""))),
         condition=_condition(record, header.started_at),
     )
 
@@ -257,14 +262,16 @@ def _evidence(value: Mapping[str, Any]) -> Evidence:
     )
 
 
-def _ms_by_op(text: str) -> dict[str, float]:
-    profiles, _ = op_profile.extract(text.split("\n"))
-    return {
-        row.node_type: row.mean_ms
-        for profile in profiles
-        if profile.part == op_profile.RUNS and not profile.graph
-        for row in profile.by_type
-    }
+def _ms_by_op(record: Record) -> dict[str, float]:
+    if _text(record["rejected_because"]):
+        return {}
+    profiles, _ = op_profile.extract(_text(record["text"]).split("\n"))
+    found: collections.Counter[str] = collections.Counter()
+    for profile in profiles:
+        if profile.part == op_profile.RUNS and not profile.graph:
+            for row in profile.run_order:
+                found[row.node_type] += row.mean_ms
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _condition(record: Record, started_at: datetime.datetime) -> Condition:

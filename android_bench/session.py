@@ -54,6 +54,7 @@ class Settings:
       seed: Of the order of cells within a round.
       fixed_performance_mode: Whether to hold Android's fixed-performance mode.
       allow_partial_delegation: Whether a delegate may leave some of the graph to the CPU.
+      profile_ops: Whether each cell ends with one more process, which times ops and is no sample.
       limits: When a phone is fit.
     """
 
@@ -65,6 +66,7 @@ class Settings:
     seed: int = 0
     fixed_performance_mode: bool = False
     allow_partial_delegation: bool = False
+    profile_ops: bool = False
     limits: Limits = dataclasses.field(default_factory=Limits)
 
 
@@ -118,7 +120,9 @@ def run(
     facts = device.read_facts(adb)
     pinned = {cell: cores.pick(facts.clusters, cell.cluster, cell.num_threads) for cell in cells}
     for cell in cells:
-        runtimes.from_name(cell.runtime).flags_for(binary.tool)
+        run_ = benchmark_binary.Run(model=cell.model, profile_ops=settings.profile_ops)
+        runtime = runtimes.from_name(cell.runtime)
+        benchmark_binary.command(binary.tool, str(binary.path), runtime, run_)  # Or it refuses.
     header = _header(adb.serial, facts, cells, binary, settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(StoppedError))
@@ -164,11 +168,12 @@ class _Session:
         """Takes the turns that are left, until none is."""
         remote: Mapping[str, str] | None = None
         num_losses = 0
-        while left := plan.left(turns, self.opened.records):
+        while (step := self._next(turns)) is not None:
             try:
                 if remote is None:
                     remote = self._prepared()
-                for record in self._take(left[0], remote):
+                take = self._take if isinstance(step, Turn) else self._profile
+                for record in take(step, remote):
                     yield record
                     if record.get("accepted"):
                         num_losses = 0
@@ -183,6 +188,14 @@ class _Session:
                 # Only now that it is back, and can be left as it was.
                 if num_losses > self.endurance.max_losses:
                     raise
+
+    def _next(self, turns: Sequence[Turn]) -> Turn | Cell | None:
+        """Returns what is to be done next: a turn, or a cell to profile, after all turns."""
+        records = self.opened.records
+        left = plan.left(turns, records)
+        if left or not self.settings.profile_ops:
+            return left[0] if left else None
+        return next(iter(plan.unprofiled(self.pinned, records)), None)
 
     def _prepared(self) -> dict[str, str]:
         """Sets the mode and brings the files; again after a loss: the phone may have restarted.
@@ -256,6 +269,19 @@ class _Session:
                 f"{'; '.join(reasons)}. Cool it, then resume"
             )
 
+    def _profile(self, cell: Cell, remote: Mapping[str, str]) -> Iterator[Record]:
+        """One process that times ops, from a cool phone; where it fails there is no table."""
+        self._fit_state()
+        command = self._command(cell, remote, profile_ops=True)
+        ended = self._run(cell, command)
+        reasons = self._judge(cell, command, ended).reasons
+        yield self._noted(
+            plan.PROFILE,
+            cell=dataclasses.asdict(cell),
+            rejected_because="; ".join(reasons),
+            text=ended.log,
+        )
+
     def _fit_state(self) -> tuple[State, float]:
         """The state of a phone fit to be measured, and how long that took."""
 
@@ -277,7 +303,9 @@ class _Session:
         used = sorted({core for pinned in self.pinned.values() for core in pinned})
         return gate.unfit(state, used, self.settings.limits)
 
-    def _command(self, cell: Cell, remote: Mapping[str, str]) -> list[str]:
+    def _command(
+        self, cell: Cell, remote: Mapping[str, str], *, profile_ops: bool = False
+    ) -> list[str]:
         settings = self.settings
         return benchmark_binary.command(
             self.binary.tool,
@@ -290,6 +318,7 @@ class _Session:
                 min_time_s=settings.min_time_s,
                 max_time_s=settings.max_time_s,
                 warmup_time_s=settings.warmup_s,
+                profile_ops=profile_ops,
                 library="" if self.binary.library is None else remote[str(self.binary.library)],
             ),
         )

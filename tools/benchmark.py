@@ -106,6 +106,9 @@ _PARTIAL = flags.DEFINE_bool(
 _CHECK_OUTPUTS = flags.DEFINE_bool(
     "check_outputs", False, "Compare the bits that phones compute, and measure nothing."
 )
+_PROFILE = flags.DEFINE_bool(
+    "profile_ops", False, "Time ops in one more process of each combination, after all rounds."
+)
 _JOURNAL_DIR = flags.DEFINE_string(
     "journal_dir", None, "Where each phone's journal is. Default: out/benchmark/ and the time."
 )
@@ -118,7 +121,7 @@ _RETURN_S = flags.DEFINE_float(
 )
 _OF_PHONES = (
     *(_BINARY, _LIBRARY, _DOWNLOAD, _SHA256, _RUNTIMES, _CLUSTERS, _FIXED, _PARTIAL),
-    *(_CHECK_OUTPUTS, _JOURNAL_DIR, _RESUME, _COOL_DOWN_S, _RETURN_S),
+    *(_PROFILE, _CHECK_OUTPUTS, _JOURNAL_DIR, _RESUME, _COOL_DOWN_S, _RETURN_S),
 )
 
 
@@ -225,6 +228,7 @@ def _measure_phones(models: list[pathlib.Path]) -> int:
         seed=_SEED.value,
         fixed_performance_mode=_FIXED.value,
         allow_partial_delegation=_PARTIAL.value,
+        profile_ops=_PROFILE.value,
     )
     # As Ctrl-C does: the phones are cleaned up before this process ends.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

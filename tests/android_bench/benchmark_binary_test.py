@@ -69,7 +69,7 @@ def test_command_of_tflite():
         inputs={"a": ((1, 8, 8, 3), "/d/a.bin"), "b:0": ((1, 2), "/d/b.bin")},
         output_path="/d/out.bin",
         result_path="/d/result.pb",
-        op_profile_path="/d/ops.csv",
+        profile_ops=True,
         peak_memory=True,
     )
     assert benchmark_binary.command("tflite", "/d/bm", RUNTIMES["no_xnnpack"], run) == [
@@ -87,8 +87,6 @@ def test_command_of_tflite():
         "--output_filepath=/d/out.bin",
         "--result_file_path=/d/result.pb",
         "--enable_op_profiling=true",
-        "--op_profiling_output_mode=csv",
-        "--op_profiling_output_file=/d/ops.csv",
         "--report_peak_memory_footprint=true",
         "--use_xnnpack=false",
     ]

@@ -148,7 +148,7 @@ def test_tables_have_the_shape_of_the_papers(tmp_path):
 
 def test_means_are_marked(tmp_path):
     found = synthetic.records(cells=(_CELL,), num_rounds=3)
-    for record in found[1:]:
+    for record in (record for record in found if record["kind"] == "sample"):
         record["log"]["median_us"] = record["log"]["p95_us"] = None
     phone = report.of_session(_session(tmp_path, found=found))
     assert phone.cells[0].latency is not None

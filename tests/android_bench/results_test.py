@@ -36,11 +36,17 @@ def test_a_sample(tmp_path):
     assert (sample.process.median_us, sample.process.count) == (1000.0, 50)
     assert sample.process.p90_us is None  # TFLite's tool prints p5, median and p95.
     assert (sample.init_us, sample.first_inference_us, sample.memory_mb) == (5000, 1500, 12.5)
-    assert sample.ms_by_op == {"CONV_2D": 7.5, "SOFTMAX": 2.5}
     assert sample.condition.at_s == 12.5
     assert sample.condition.held_mhz == pytest.approx({"little": 0.75 * 1800 + 0.25 * 900})
     assert sample.condition.zones_c["cpu-0"] == 35.0
     assert sample.evidence == synthetic.EVIDENCE
+
+
+def test_a_profile(tmp_path):
+    session = _read(tmp_path, synthetic.profile(_CELL))
+    assert session.ms_by_op == {_CELL: {"CONV_2D": 7.5, "SOFTMAX": 2.5}}
+    failed = synthetic.profile(_CELL, rejected_because="killed", text="killed")
+    assert _read(tmp_path, failed).ms_by_op == {_CELL: {}}
 
 
 def test_raw_samples_count_before_the_log(tmp_path):

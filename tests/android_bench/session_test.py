@@ -8,7 +8,14 @@ import threading
 
 import pytest
 
-from android_bench import benchmark_binary, fixed_performance, journal, run_directory, session
+from android_bench import (
+    benchmark_binary,
+    fixed_performance,
+    journal,
+    results,
+    run_directory,
+    session,
+)
 from android_bench.adb import Adb
 from android_bench.benchmark_binary import Binary
 from android_bench.gate import Patience
@@ -303,6 +310,28 @@ def test_the_other_tool(bench, running):
     assert _is_whole(bench, cells, 2)
     latencies = {s["cell"]["runtime"]: s["log"]["median_us"] for s in bench.accepted()}
     assert latencies == {"xnnpack": 9000, "gpu": 4000}
+
+
+def test_ops_are_profiled_once_after_all_rounds(bench, running):
+    cells = bench.cells(bench.model(), runtimes=("xnnpack", "no_xnnpack"))
+    settings = dataclasses.replace(_QUICK, profile_ops=True)
+    list(bench.run(running, cells, settings))
+    assert _is_whole(bench, cells, 2)
+    kinds = [record["kind"] for record in journal.read(bench.journal)]
+    assert kinds[-2:] == ["profile", "profile"]
+    assert kinds.count("profile") == 2
+    ms_by_op = results.read(bench.journal).ms_by_op
+    assert list(ms_by_op) == list(cells)
+    assert all(set(ops) == {"CONV_2D", "DEPTHWISE_CONV_2D"} for ops in ms_by_op.values())
+    assert list(bench.run(running, cells, settings)) == []
+
+
+def test_a_binary_that_cannot_profile_is_refused(bench, running):
+    bench.binary = bench.program(Behaviour(tool="litert"))
+    settings = dataclasses.replace(_QUICK, profile_ops=True)
+    with pytest.raises(DeviceError, match="op profiles, got LiteRT's"):
+        list(bench.run(running, bench.cells(bench.model()), settings))
+    assert not bench.journal.exists()
 
 
 def test_partial_delegation_is_a_failure_and_the_others_go_on(bench, running):

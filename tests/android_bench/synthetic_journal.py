@@ -46,10 +46,11 @@ EVIDENCE = Evidence("TfLiteXNNPackDelegate", "full", 31, 31, 1)
 OP_TABLES = "\n".join(
     (
         "Operator-wise Profiling Info for Regular Benchmark Runs:",
-        "============================== Summary by node type ==============================",
-        "\t[Node type]\t[count]\t[avg ms]\t[avg %]\t[cdf %]\t[mem KB]\t[times called]",
-        "\tCONV_2D\t15\t7.5\t75%\t75%\t0.0\t15",
-        "\tSOFTMAX\t1\t2.5\t25%\t100%\t0.0\t1",
+        "============================== Run Order ==============================",
+        "\t[node type]\t[first]\t[avg ms]\t[%]\t[cdf%]\t[mem KB]\t[times called]\t[Name]",
+        "\tSOFTMAX\t2.4\t2.5\t25%\t25%\t0.0\t1\t[softmax]:0",
+        "\tCONV_2D\t5.1\t5.0\t50%\t75%\t0.0\t1\t[first]:1",
+        "\tCONV_2D\t2.6\t2.5\t25%\t100%\t0.0\t1\t[second]:2",
         "",
     )
 )
@@ -116,6 +117,18 @@ def sample(cell, round_, at_s, latency_us, **changes):
         "mask": "f0",
         "cpus_allowed": "f0",
         "wall_s": 2.0,
+        "text": "a log",
+    }
+    return record | changes
+
+
+def profile(cell, **changes):
+    """Returns the record of a process that timed ops; `changes` replace fields of it."""
+    record = {
+        "kind": "profile",
+        "at": STARTED.isoformat(timespec="milliseconds"),
+        "cell": dataclasses.asdict(cell),
+        "rejected_because": "",
         "text": OP_TABLES,
     }
     return record | changes
@@ -132,7 +145,7 @@ def records(*, cells=CELLS, num_rounds=10, seed=0, factor=1.0, head=None, noise=
             cool_us = 1000 * LATENCY_MS[cell.model][cell.cluster] / threads
             latency_us = cool_us * factor * drift * rng.lognormvariate(0, noise)
             found.append(sample(cell, round_, 4.0 * len(found), latency_us))
-    return found
+    return found + [profile(cell) for cell in cells]
 
 
 def write(path, found=None, **arguments):

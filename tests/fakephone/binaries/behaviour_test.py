@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from android_bench import benchmark_binary, benchmark_result, op_profile, parse, runtimes
+from android_bench import benchmark_binary, benchmark_result, parse, runtimes
 from android_bench.benchmark_binary import Run
 from android_bench.runtimes import RUNTIMES
 from pipeline.errors import DelegationError, LogError
@@ -184,7 +184,7 @@ def test_it_writes_the_files_that_it_is_told_to(phone):
         how,
         output_path=str(phone.folder / "out"),
         result_path=str(phone.folder / "result"),
-        op_profile_path=str(phone.folder / "ops.csv"),
+        profile_ops=True,
         peak_memory=True,
     )
     runtimes.prove(RUNTIMES["xnnpack"], log, arguments=arguments)
@@ -193,7 +193,7 @@ def test_it_writes_the_files_that_it_is_told_to(phone):
     assert result.inference.count == log.inference.count
     assert result.inference.median_us == pytest.approx(log.inference.median_us, rel=1e-6)
     assert result.init_us == pytest.approx(log.init_us, rel=1e-6)
-    (profile,) = op_profile.parse((phone.folder / "ops.csv").read_text())
+    (profile,) = log.op_profiles
     assert len(profile.run_order) == 31
     total_ms = sum(row.mean_ms for row in profile.run_order)
     assert total_ms == pytest.approx(log.inference.mean_us / 1e3, rel=0.01)

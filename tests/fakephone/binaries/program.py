@@ -460,7 +460,7 @@ def _litert_results(log, init_us, warm_up, runs, memory_mb):
 
 def _files(flags, log, init_us, warm_up, runs, model):
     if flags.get("enable_op_profiling") == "1":
-        _op_profile(flags, log, _mean(runs))
+        _op_profile(log, _mean(runs))
     if flags.get("result_file_path"):
         proto = _proto(init_us, warm_up, runs, len(model))
         pathlib.Path(flags["result_file_path"]).write_bytes(proto)
@@ -481,15 +481,13 @@ def _compute(flags):
         raise _FailedError(f"Failed to invoke: {done.stderr.strip()}")
 
 
-def _op_profile(flags, log, mean_us):
+def _op_profile(log, mean_us):
     """Writes the run order of nodes that share the time unequally."""
-    is_csv = flags.get("op_profiling_output_mode") == "csv"
-    headings = ("node type", "first", "avg_ms", "%", "cdf%", "mem KB", "times called", "name")
-    pretty = ("node type", "first", "avg ms", "%", "cdf%", "mem KB", "times called", "Name")
+    headings = ("node type", "first", "avg ms", "%", "cdf%", "mem KB", "times called", "Name")
     title = "=" * 30
     lines = ["Operator-wise Profiling Info for Regular Benchmark Runs:"]
     lines.append(f"{title} Run Order {title}")
-    lines.append(", ".join(headings) if is_csv else "".join(f"\t[{name}]" for name in pretty))
+    lines.append("".join(f"\t[{name}]" for name in headings))
     nodes = BEHAVIOUR["num_nodes"]
     share, done = 200.0 / (nodes * (nodes + 1)), 0.0
     for node in range(nodes):
@@ -499,12 +497,9 @@ def _op_profile(flags, log, mean_us):
         kind = "CONV_2D" if node % 2 == 0 else "DEPTHWISE_CONV_2D"
         cells = [kind, f"{ms:.3f}", f"{ms:.3f}", f"{percent:.3f}%", f"{done:.3f}%", "0", "1"]
         cells.append(f"[fake/node_{node}]:{node}")
-        lines.append(", ".join(cells) if is_csv else "".join(f"\t{cell}" for cell in cells))
+        lines.append("".join(f"\t{cell}" for cell in cells))
     lines += ["", f"Number of nodes executed: {nodes}", ""]
-    if flags.get("op_profiling_output_file"):
-        pathlib.Path(flags["op_profiling_output_file"]).write_text("\n".join(lines))
-    else:
-        log.info("\n".join(lines))
+    log.info("\n".join(lines))
 
 
 def _proto(init_us, warm_up, runs, size_bytes):
