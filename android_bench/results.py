@@ -266,7 +266,7 @@ def _ms_by_op(record: Record) -> dict[str, float]:
     if _text(record["rejected_because"]):
         return {}
     profiles, _ = op_profile.extract(_text(record["text"]).split("\n"))
-    found: collections.Counter[str] = collections.Counter()
+    found: collections.defaultdict[str, float] = collections.defaultdict(float)
     for profile in profiles:
         if profile.part == op_profile.RUNS and not profile.graph:
             for row in profile.run_order:

@@ -172,8 +172,7 @@ class _Session:
             try:
                 if remote is None:
                     remote = self._prepared()
-                take = self._take if isinstance(step, Turn) else self._profile
-                for record in take(step, remote):
+                for record in self._records_of(step, remote):
                     yield record
                     if record.get("accepted"):
                         num_losses = 0
@@ -220,6 +219,11 @@ class _Session:
             path = pathlib.Path(model)
             remote[model] = self.directory.put(path, path.name)
         return remote
+
+    def _records_of(self, step: Turn | Cell, remote: Mapping[str, str]) -> Iterator[Record]:
+        if isinstance(step, Turn):
+            return self._take(step, remote)
+        return self._profile(step, remote)
 
     def _take(self, turn: Turn, remote: Mapping[str, str]) -> Iterator[Record]:
         """One process, from a cool phone to its sample; a failure where there is no hope."""
