@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 3600
 ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
   --data_dir=$${INTONLY_SHARED:-../shared}/data/cifar10.zip
 
-.PHONY: help demo test test-ops fuzz fuzz-coverage lint format lock clean
+.PHONY: help demo test test-adb36 test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-ablate bench-accuracy bench-applications bench-arm64 bench-engines
 .PHONY: bench-ill-conditioned bench-interpreter bench-kills bench-qat bench-step-time
 .PHONY: bench-detection bench-phone-arm64 bench-strategy arm64 fuzz-logs
@@ -44,6 +44,16 @@ demo: $(STAMP) ## Take a network the whole road on the embedded data set; result
 test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
+out/adb36/.installed: requirements-adb36.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --upgrade \
+	  --no-deps --only-binary :all: --requirement requirements-adb36.txt --target out/adb36
+	@touch $@
+
+test-adb36: out/adb36/.installed ## Test the way to a phone with adb 36 (of adbutils) in place of the system's.
+	PATH=$(CURDIR)/out/adb36/adbutils/binaries:$$PATH $(BIN)/python -m pytest -n 2 -q tests/fakephone \
+	  tests/android_bench/adb_test.py tests/android_bench/run_directory_test.py \
+	  tests/android_bench/session_test.py
+
 test-ops: $(STAMP) ## Run in full: 200 random cases for each op and type; range learners by schemes and bits.
 	INTONLY_CASES=200 $(BIN)/python -m pytest -n 2 -q tests/pipeline/interpreter/kernels \
 	  tests/pipeline/interpreter/fast_test.py tests/pipeline/learners_and_widths_test.py
@@ -70,7 +80,7 @@ format: $(STAMP) ## Format the code.
 	$(BIN)/ruff check --fix .
 
 lock: ## Pin requirements*.in for Python 3.10 to 3.13 (needs uv on the PATH).
-	for name in requirements requirements-fuzz requirements-peers; do \
+	for name in requirements requirements-fuzz requirements-peers requirements-adb36; do \
 	  uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" -q $$name.in -o $$name.txt \
 	    || exit; \
