@@ -154,6 +154,8 @@ def _begun(files: pathlib.Path, serial: str, *more: str) -> subprocess.Popen[str
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A job in the background of a script ignores it, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     path = fleet.journal_path(files / "journals", serial)
     while running.poll() is None and not (path.exists() and _samples(files, serial)):
