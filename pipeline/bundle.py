@@ -31,6 +31,7 @@ from pipeline import (
     bundle_card,
     certificate,
     flatbuffer,
+    random_inputs,
     stored_zip,
     tflite_metadata,
 )
@@ -250,17 +251,13 @@ def random_vectors(model: bytes, count: int, seed: int) -> tuple[np.ndarray, ...
       ModelError: The model is malformed, or an input is of a type without codes.
     """
     graph = flatbuffer.read(model).main
-    rng = np.random.default_rng(seed)
-    stacks: list[np.ndarray] = []
     for tensor in (graph.tensors[index] for index in graph.inputs):
         if tensor.dtype not in _VECTOR_DTYPES:
             raise ModelError(
                 f"input {tensor.name!r}: random inputs need one of {', '.join(_VECTOR_DTYPES)}, "
                 f"got {tensor.dtype}; give real ones with --dataset"
             )
-        low, high = QUANTIZED_LIMITS[tensor.dtype]
-        stacks.append(rng.integers(low, high, (count, *tensor.shape), tensor.dtype, endpoint=True))
-    return tuple(stacks)
+    return tuple(random_inputs.codes(model, count, seed))
 
 
 def _certified(graph: Graph) -> Certificate:

@@ -85,17 +85,7 @@ def measure(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> tupl
       ModelError: The flatbuffer was not converted from this model.
     """
     graph = flatbuffer.read(model).main
-    layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
-    pairs = [
-        (op, layer)
-        for op in graph.operators
-        if (layer := layer_ops.layer_of(graph, op, layers)) is not None
-    ]
-    if not pairs:
-        raise ModelError(
-            f"model {qat_model.name!r}: no op of the flatbuffer is named after a layer of the run; "
-            "needed the flatbuffer that tools.convert made of it"
-        )
+    pairs = layer_ops.pair(graph, qat_model)
     values = layer_ops.record(model, graph, codes)
     qat.set_phase(qat_model, _EVALUATION)
     return tuple(_errors(_Place(graph, op, values), layer) for op, layer in pairs)
@@ -117,8 +107,7 @@ class _Place:
 
     @property
     def inputs(self) -> list[Tensor]:
-        tensors = (self.graph.tensors[index] for index in self.op.inputs if index != ABSENT)
-        return [tensor for tensor in tensors if tensor.index in self.values]
+        return layer_ops.inputs(self.graph, self.op, self.values)
 
     @property
     def output(self) -> Tensor:
@@ -133,9 +122,9 @@ def _errors(place: _Place, layer: qat.QuantizedLayer) -> LayerErrors:
     output = place.output
     integer = layer_ops.real_values(output, place.values[output.index]).astype(np.float64)
     shape = integer.shape
-    fake_quant_ = _fused(place, _call(place, layer, _EVALUATION)).reshape(shape)
+    fake_quant_ = _call(place, layer, _EVALUATION).reshape(shape)
     stages = {
-        name: _fused(place, y).astype(np.float64).reshape(shape)
+        name: layer_ops.fused(place.op, y).astype(np.float64).reshape(shape)
         for name, y in _real_stages(place, layer)
     }
     reference = stages["float"]
@@ -211,30 +200,11 @@ def _stored(place: _Place, layer: FoldedLayer, x: Tensor) -> tuple[np.ndarray, n
 
 def _call(place: _Place, layer: qat.QuantizedLayer, phase: qat.Phase) -> np.ndarray:
     """Returns what a layer computes in a phase of the real values of its op's inputs."""
-    reals = [layer_ops.real_values(it, place.values[it.index]) for it in place.inputs]
-    grids = [layer_ops.grid(it) for it in place.inputs]
     before, layer.phase = layer.phase, phase
     try:
-        if len(reals) == 1:
-            result = layer(layer_ops.padded(place.op, layer, reals[0]), input_grid=grids[0])
-        elif layer.takes_input_grids:
-            result = layer(reals, input_grids=grids)
-        else:
-            result = layer(reals)
+        return layer_ops.call(place.graph, place.op, layer, place.values)
     finally:
         layer.phase = before
-    return (result[0] if isinstance(result, tuple) else result).numpy()
-
-
-def _fused(place: _Place, y: np.ndarray) -> np.ndarray:
-    """Returns `y` behind the ReLU of another layer that the converter made a part of the op."""
-    match place.op.options.get("fused_activation_function"):
-        case "RELU":
-            return np.maximum(y, 0.0)
-        case "RELU6":
-            return np.clip(y, 0.0, 6.0)
-        case _:
-            return y
 
 
 def _limits(place: _Place) -> tuple[float, float, float]:

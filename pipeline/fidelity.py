@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline import flatbuffer, layer_ops, qat
-from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.quant_params import QUANTIZED_LIMITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,23 +111,16 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
       ModelError: The flatbuffer was not converted from this model.
     """
     graph = flatbuffer.read(model).main
-    layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
+    pairs = layer_ops.pair(graph, qat_model)
     values = layer_ops.record(model, graph, codes)
-    pairs = [
-        (op, layer)
-        for op in graph.operators
-        if (layer := layer_ops.layer_of(graph, op, layers)) is not None
-    ]
-    if not pairs:
-        raise ModelError(
-            f"model {qat_model.name!r}: no op of the flatbuffer is named after a layer of the run; "
-            "needed the flatbuffer that tools.convert made of it"
-        )
     reference = qat.Phase(freeze_batch_norm=True, update_ranges=False)
     results: dict[str, list[np.ndarray]] = {}
     for rounding in ("reference", "single"):
         qat.set_phase(qat_model, dataclasses.replace(reference, rounding=rounding))
-        results[rounding] = [_layer_codes(graph, op, layer, values) for op, layer in pairs]
+        results[rounding] = [
+            _codes(layer_ops.result(graph, op), layer_ops.call(graph, op, layer, values))
+            for op, layer in pairs
+        ]
     qat.set_phase(qat_model, reference)
     matches = tuple(
         _match(op, layer.name, layer_ops.result(graph, op), values, twice, once)
@@ -138,46 +129,11 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
     argmax_agreement, outputs_within_one = _end_to_end(graph, qat_model, codes, values)
     seen = {layer.name for _, layer in pairs}
     unmatched = [
-        name
-        for name, layer in layers.items()
-        if name not in seen and layer.output_range is not None
+        layer.name
+        for layer in qat.quantized_layers(qat_model)
+        if layer.name not in seen and layer.output_range is not None
     ]
     return Fidelity(matches, len(codes[0]), argmax_agreement, outputs_within_one, tuple(unmatched))
-
-
-def _layer_codes(
-    graph: Subgraph, op: Operator, layer: qat.QuantizedLayer, values: dict[int, np.ndarray]
-) -> np.ndarray:
-    """Returns the codes that a layer computes from the integer model's values of its inputs."""
-    operands = [graph.tensors[index] for index in op.inputs if index in values]
-    reals = [layer_ops.real_values(tensor, values[tensor.index]) for tensor in operands]
-    grids = [layer_ops.grid(tensor) for tensor in operands]
-    if len(reals) == 1:
-        result = layer(layer_ops.padded(op, layer, reals[0]), input_grid=grids[0])
-    elif layer.takes_input_grids:
-        result = layer(reals, input_grids=grids)
-    else:
-        result = layer(reals)
-    codes = _codes(layer_ops.result(graph, op), result[0].numpy())
-    return np.clip(codes, *_fused_limits(graph, op))
-
-
-def _fused_limits(graph: Subgraph, op: Operator) -> tuple[int, int]:
-    """Returns the codes within which a ReLU keeps an op's result.
-
-    The converter fuses one that a layer of its own computes, too, as it keeps its input's grid.
-    """
-    tensor = layer_ops.result(graph, op)
-    assert tensor.quantization is not None
-    scale, zero_point = tensor.quantization.per_tensor
-    low, high = QUANTIZED_LIMITS[tensor.dtype]
-    match op.options.get("fused_activation_function"):
-        case "RELU":
-            return zero_point, high
-        case "RELU6":
-            return zero_point, min(high, zero_point + round(6 / scale))
-        case _:
-            return low, high
 
 
 def _match(

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline import qat, tensor_names
+from pipeline.errors import ModelError
 from pipeline.graph import Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
+from pipeline.legacy_keras import tf_keras
 from pipeline.qat import layers as qat_layers
 from pipeline.quant_params import QUANTIZED_LIMITS
 
@@ -44,7 +46,25 @@ _RANGELESS = (
 )
 
 
-def layer_of(
+def pair(graph: Subgraph, qat_model: tf_keras.Model) -> list[tuple[Operator, qat.QuantizedLayer]]:
+    """Returns the ops that layers of a quantization-aware model have become, each with its layer.
+
+    Raises:
+      ModelError: There is none: the flatbuffer was not converted from this model.
+    """
+    layers = {layer.name: layer for layer in qat.quantized_layers(qat_model)}
+    pairs = [
+        (op, layer) for op in graph.operators if (layer := _layer_of(graph, op, layers)) is not None
+    ]
+    if not pairs:
+        raise ModelError(
+            f"model {qat_model.name!r}: no op of the flatbuffer is named after a layer of the run; "
+            "needed the flatbuffer that tools.convert made of it"
+        )
+    return pairs
+
+
+def _layer_of(
     graph: Subgraph, op: Operator, layers: Mapping[str, qat.QuantizedLayer]
 ) -> qat.QuantizedLayer | None:
     """Returns the layer that an op came from, if it is to be compared.
@@ -84,6 +104,50 @@ def record(model: bytes, graph: Subgraph, codes: Sequence[np.ndarray]) -> dict[i
         for index, stack in stacks.items():
             stack.append(interpreter.tensor(index))
     return {index: np.concatenate(stack) for index, stack in stacks.items()}
+
+
+def inputs(graph: Subgraph, op: Operator, values: Mapping[int, np.ndarray]) -> list[Tensor]:
+    """Returns the inputs of an op that are computed, or the model's."""
+    return [graph.tensors[index] for index in op.inputs if index in values]
+
+
+def call(
+    graph: Subgraph, op: Operator, layer: qat.QuantizedLayer, values: Mapping[int, np.ndarray]
+) -> np.ndarray:
+    """Returns what a layer computes, in its phase, of the integer model's values.
+
+    float32 of the layer's output shape, behind the ReLU of another layer if the op has one.
+
+    Args:
+      graph: The subgraph of the op.
+      op: The op that the layer has become.
+      layer: The layer.
+      values: From record().
+    """
+    operands = inputs(graph, op, values)
+    reals = [real_values(tensor, values[tensor.index]) for tensor in operands]
+    grids = [grid(tensor) for tensor in operands]
+    if len(reals) == 1:
+        result_ = layer(padded(op, layer, reals[0]), input_grid=grids[0])
+    elif layer.takes_input_grids:
+        result_ = layer(reals, input_grids=grids)
+    else:
+        result_ = layer(reals)
+    return fused(op, (result_[0] if isinstance(result_, tuple) else result_).numpy())
+
+
+def fused(op: Operator, y: np.ndarray) -> np.ndarray:
+    """Returns real values behind the ReLU of another layer that the converter made a part of an op.
+
+    It does so where the ReLU keeps its input's grid.
+    """
+    match op.options.get("fused_activation_function"):
+        case "RELU":
+            return np.maximum(y, 0.0)
+        case "RELU6":
+            return np.clip(y, 0.0, 6.0)
+        case _:
+            return y
 
 
 def padded(op: Operator, layer: qat.QuantizedLayer, x: np.ndarray) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 
 import hypothesis
 import pytest
+
+from android_bench import runner_binary
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
 
@@ -25,6 +28,21 @@ def shared_dir() -> pathlib.Path:
     if not (path / "data").is_dir():
         pytest.skip(f"no shared data at {path}; set INTONLY_SHARED")
     return path
+
+
+@pytest.fixture(scope="session")
+def litert_library() -> pathlib.Path:
+    """The installed libLiteRt.so."""
+    package = pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    return pathlib.Path(package.__file__).parent / "libLiteRt.so"
+
+
+@pytest.fixture(scope="session")
+def runner_program(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Our own benchmark program, built for this machine."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    return runner_binary.build("host", tmp_path_factory.mktemp("runner"))
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,10 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import errors, flatbuffer, report
+from pipeline import errors, flatbuffer, random_inputs, report
 from pipeline.engine_process import Machine
 from pipeline.interpreter import Interpreter
-from tools import arm64, cli, op_cases, random_inputs
+from tools import arm64, cli, op_cases
 from tools.arm64_comparison import ENGINES, TARGET, Comparison, Row, total
 from tools.op_cases import OpCase
 

@@ -16,7 +16,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import errors, flatbuffer, report, verify
+from pipeline import errors, flatbuffer, random_inputs, report, verify
 from pipeline.graph import Subgraph
 from pipeline.interpreter.engines import ENGINES
 from tools import cli
@@ -91,8 +91,7 @@ def _inputs(model: bytes) -> list[np.ndarray]:
         if tensor.index in shapes:
             arrays.append(np.broadcast_to(np.array(shapes[tensor.index], tensor.dtype), shape))
             continue
-        limits = np.iinfo(tensor.dtype)
-        arrays.append(rng.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True))
+        arrays.append(random_inputs.draw(rng, tensor, _EXAMPLES.value))
     return arrays
 
 

@@ -18,11 +18,10 @@ from android_bench.device import Facts
 from android_bench.equality import Comparison, Expected
 from android_bench.output_check import Phone
 from android_bench.run_directory import RunDirectory
-from pipeline import expose, flatbuffer
+from pipeline import expose, flatbuffer, random_inputs
 from pipeline.errors import DeviceError
 from pipeline.expose import Twin
 from pipeline.interpreter import Interpreter
-from tools import random_inputs
 
 # Runtime on the phone -> the engine of the interpreter that predicts its bits.
 _ENGINES = {"xnnpack": "xnnpack", "no_xnnpack": "ruy"}
@@ -122,10 +121,8 @@ def _rows(
         for ran in (content, twin.content)
     }
     for engine in dict.fromkeys((_ENGINES[runtime_name], _REFERENCE)):
-        outputs, tensors = (
-            _first_difference(ran, got[ran], steps, twin, engine, target)
-            for ran in (content, twin.content)
-        )
+        expected = _expected(twin, steps, engine, target)
+        own = [tensors[: twin.num_own] for tensors in expected]
         yield Row(
             serial=facts.serial,
             is_emulated=facts.is_emulated,
@@ -134,8 +131,8 @@ def _rows(
             engine=engine,
             is_asked=engine == _ENGINES[runtime_name],
             num_inputs=len(steps),
-            outputs=outputs,
-            tensors=tensors,
+            outputs=_first_difference(got[content], own),
+            tensors=_first_difference(got[twin.content], expected),
         )
 
 
@@ -147,25 +144,26 @@ def _input_names(content: bytes) -> tuple[str, ...]:
     return names
 
 
-def _first_difference(
-    content: bytes,
-    got: Sequence[bytes],
-    steps: Sequence[tuple[np.ndarray, ...]],
-    twin: Twin,
-    engine: str,
-    target: str,
-) -> Comparison:
-    """Returns the comparison of the first step that differs, else of the first."""
-    interpreter = Interpreter(content, engine, target)
-    comparisons: list[Comparison] = []
-    for step, written in zip(steps, got, strict=True):
+def _expected(
+    twin: Twin, steps: Sequence[tuple[np.ndarray, ...]], engine: str, target: str
+) -> list[list[Expected]]:
+    """Returns the predicted outputs of the twin, by step; the model's own are the first."""
+    interpreter = Interpreter(twin.content, engine, target)
+    predicted: list[list[Expected]] = []
+    for step in steps:
         interpreter.reset()  # On the phone each step was a process.
-        expected = [
-            Expected(tensor.name, values, tensor.step)
-            # The model's own outputs are the first of its twin's.
-            for tensor, values in zip(twin.outputs, interpreter.run(*step), strict=False)
-        ]
-        comparisons.append(equality.compare(written, expected))
+        predicted.append(
+            [
+                Expected(tensor.name, values, tensor.step)
+                for tensor, values in zip(twin.outputs, interpreter.run(*step), strict=True)
+            ]
+        )
+    return predicted
+
+
+def _first_difference(got: Sequence[bytes], expected: Sequence[Sequence[Expected]]) -> Comparison:
+    """Returns the comparison of the first step that differs, else of the first."""
+    comparisons = [equality.compare(*pair) for pair in zip(got, expected, strict=True)]
     return next((found for found in comparisons if not found.is_equal), comparisons[0])
 
 

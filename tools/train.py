@@ -202,9 +202,10 @@ def _prepare(
     Nothing is written on an error.
     """
     own = own_model.load(config, begun)
-    spec = begun.input_spec if begun else _input_spec(config, own)
-    if own and own.model:
-        own, spec, rescaling = own_model.fold_rescaling(own, _input_spec(config, own))
+    # A model that is read again is folded again.
+    spec = begun.input_spec if begun and not (own and own.model) else _input_spec(config, own)
+    if own:
+        own, spec, rescaling = own_model.fold_rescaling(own, spec)
         if rescaling:
             print(
                 f"{config.model}: layer {rescaling!r} is folded into the input parameters: "

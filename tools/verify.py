@@ -15,7 +15,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import files, flatbuffer, float_edges, report, verify
+from pipeline import files, flatbuffer, float_edges, random_inputs, report, verify
 from pipeline.errors import InputError
 from pipeline.graph import Subgraph, Tensor
 from pipeline.quant_params import QUANTIZED_LIMITS
@@ -93,9 +93,7 @@ def _random_inputs(model: bytes) -> list[np.ndarray]:
         codes = _codes(graph, tensor) if _ALLOW_FLOAT_BOUNDARY.value else tensor
         if codes.dtype not in QUANTIZED_LIMITS:
             raise InputError(f"input {tensor.name!r}: needed integers, got {tensor.dtype}")
-        low, high = QUANTIZED_LIMITS[codes.dtype]
-        size = (_NUM_INPUTS.value, *tensor.shape)
-        stack = rng.integers(low, high, size, codes.dtype, endpoint=True)
+        stack = random_inputs.draw(rng, codes, _NUM_INPUTS.value)
         if codes is not tensor and codes.quantization is not None:
             stack = codes.quantization.dequantize(stack).astype(np.float32)
         stacks.append(stack)

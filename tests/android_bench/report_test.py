@@ -24,10 +24,11 @@ def _session(tmp_path, name="phone", found=None, **arguments):
 
 
 def _text(tables):
-    console = Console(file=io.StringIO(), width=220)
+    shown = io.StringIO()
+    console = Console(file=shown, width=220)
     for table in tables:
         console.print(table)
-    return console.file.getvalue()  # pyright: ignore
+    return shown.getvalue()
 
 
 def _of(phone, cell):

@@ -1,7 +1,6 @@
 """The runner against LiteRT's own Python interpreter, and what it says when something is wrong."""
 
 import json
-import pathlib
 import re
 import shutil
 import subprocess
@@ -18,19 +17,6 @@ _MODEL = "mobilenet/mobilenet_v1_0.25_224_quant.tflite"
 _QUICK = ("--num_runs=3", "--min_secs=0", "--warmup_runs=2", "--warmup_min_secs=0")
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory) -> pathlib.Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler: apt-get install gcc")
-    return runner_binary.build("host", tmp_path_factory.mktemp("runner"))
-
-
-@pytest.fixture(scope="module")
-def library() -> pathlib.Path:
-    package = pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
-    return pathlib.Path(package.__file__).parent / "libLiteRt.so"
-
-
 def _run(program, *arguments, exit_code=0):
     done = subprocess.run(
         [program, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
@@ -41,24 +27,30 @@ def _run(program, *arguments, exit_code=0):
 
 @pytest.mark.parametrize(("kernels", "of_litert"), [("xnnpack", "xnnpack"), ("builtin", "ruy")])
 def test_outputs_are_those_of_the_interpreter(
-    program, library, shared_dir, tmp_path, kernels, of_litert
+    runner_program, litert_library, shared_dir, tmp_path, kernels, of_litert
 ):
     model = shared_dir / "tflite_models" / _MODEL
     codes = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), np.uint8)
     (tmp_path / "input").write_bytes(codes.tobytes())
     output = tmp_path / "output"
     _run(
-        program,
-        *(f"--library={library}", f"--graph={model}", f"--kernels={kernels}", *_QUICK),
+        runner_program,
+        *(f"--library={litert_library}", f"--graph={model}", f"--kernels={kernels}", *_QUICK),
         *(f"--input_file={tmp_path / 'input'}", f"--output_filepath={output}"),
     )
     expected = Litert(model.read_bytes(), of_litert).run(codes)
     assert output.read_bytes() == b"".join(values.tobytes() for values in expected)
 
 
-def test_prints_every_sample_and_what_ran_the_nodes(program, library, shared_dir):
+def test_prints_every_sample_and_what_ran_the_nodes(runner_program, litert_library, shared_dir):
     model = shared_dir / "tflite_models" / _MODEL
-    done = _run(program, f"--library={library}", f"--graph={model}", "--num_threads=2", *_QUICK)
+    done = _run(
+        runner_program,
+        f"--library={litert_library}",
+        f"--graph={model}",
+        "--num_threads=2",
+        *_QUICK,
+    )
     (line,) = done.stdout.splitlines()
     printed = json.loads(line)
     assert len(printed["samples_ns"]) == 3
@@ -75,19 +67,25 @@ def test_prints_every_sample_and_what_ran_the_nodes(program, library, shared_dir
     assert printed["inputs"] == [{"name": "input", "size_bytes": 224 * 224 * 3}]
 
 
-def test_builtin_kernels_leave_nothing_to_a_delegate(program, library, shared_dir):
+def test_builtin_kernels_leave_nothing_to_a_delegate(runner_program, litert_library, shared_dir):
     model = shared_dir / "tflite_models" / _MODEL
-    done = _run(program, f"--library={library}", f"--graph={model}", "--kernels=builtin", *_QUICK)
+    done = _run(
+        runner_program,
+        f"--library={litert_library}",
+        f"--graph={model}",
+        "--kernels=builtin",
+        *_QUICK,
+    )
     printed = json.loads(done.stdout)
     assert printed["cpu_ops"] == [op.op for op in flatbuffer.read(model).main.operators]
     assert printed["delegate_kernels"] == []
 
 
-def test_errors_name_the_call_and_the_file(program, library, tmp_path, shared_dir):
+def test_errors_name_the_call_and_the_file(runner_program, litert_library, tmp_path, shared_dir):
     model = shared_dir / "tflite_models" / _MODEL
     (tmp_path / "bad.tflite").write_bytes(b"no model")
     (tmp_path / "short").write_bytes(b"12")
-    here = (f"--library={library}",)
+    here = (f"--library={litert_library}",)
     for arguments, exit_code, message in (
         ((*here, f"--graph={tmp_path}/bad.tflite"), 1, "LiteRtCreateModelFromFile of .*bad.tflite"),
         ((f"--library={tmp_path}/none.so", f"--graph={model}"), 1, "dlopen: .*none.so"),
@@ -98,7 +96,7 @@ def test_errors_name_the_call_and_the_file(program, library, tmp_path, shared_di
         ((*here, f"--graph={model}", "--kernels=gpu"), 2, "needed xnnpack or builtin"),
         ((*here,), 2, "needed --graph=PATH"),
     ):
-        done = _run(program, *arguments, exit_code=exit_code)
+        done = _run(runner_program, *arguments, exit_code=exit_code)
         assert done.stdout == ""
         assert re.search(message, done.stderr), done.stderr
 

@@ -1,11 +1,8 @@
 """Our own runner, the real one with the real library, in a session on the fake phone."""
 
-import pathlib
-import shutil
-
 import pytest
 
-from android_bench import benchmark_binary, runner_binary, session
+from android_bench import benchmark_binary, session
 from android_bench.adb import Adb
 from android_bench.plan import Cell
 from android_bench.session import Settings
@@ -13,13 +10,8 @@ from tests.fakephone.phone import phone
 
 
 @pytest.fixture(scope="module")
-def binary(tmp_path_factory) -> benchmark_binary.Binary:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler: apt-get install gcc")
-    package = pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
-    library = pathlib.Path(package.__file__).parent / "libLiteRt.so"
-    program = runner_binary.build("host", tmp_path_factory.mktemp("runner"))
-    return benchmark_binary.inspect(program, library)
+def binary(runner_program, litert_library) -> benchmark_binary.Binary:
+    return benchmark_binary.inspect(runner_program, litert_library)
 
 
 def test_a_session_keeps_every_sample(binary, shared_dir, tmp_path):

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from android_bench import benchmark_binary, runner_binary
-from pipeline import expose, flatbuffer
+from pipeline import expose, flatbuffer, random_inputs
 from pipeline.graph import Graph, Operator, Subgraph, Tensor
 from pipeline.interpreter import Interpreter
 from pipeline.quant_params import QuantParams
 from tests.conftest import REPO
 from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Scenario
-from tools import bench_models, output_check, random_inputs
+from tools import bench_models, output_check
 
 _ARM64 = pathlib.Path(os.environ.get("INTONLY_ARM64", REPO / "out" / "arm64"))
 _LIBRARY = _ARM64 / "site" / "ai_edge_litert" / "libLiteRt.so"

@@ -2,11 +2,10 @@
 
 import json
 import pathlib
-import shutil
 
 import pytest
 
-from android_bench import benchmark_binary, runner_binary
+from android_bench import benchmark_binary
 from pipeline import flatbuffer
 from pipeline.errors import DeviceError
 from tests.fakephone.phone import phone
@@ -19,13 +18,8 @@ _OF_THIS_MACHINE = Scenario(properties={"ro.product.cpu.abi": "x86_64"})
 
 
 @pytest.fixture(scope="module")
-def binary(tmp_path_factory) -> benchmark_binary.Binary:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler: apt-get install gcc")
-    package = pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
-    library = pathlib.Path(package.__file__).parent / "libLiteRt.so"
-    program = runner_binary.build("host", tmp_path_factory.mktemp("runner"))
-    return benchmark_binary.inspect(program, library)
+def binary(runner_program, litert_library) -> benchmark_binary.Binary:
+    return benchmark_binary.inspect(runner_program, litert_library)
 
 
 def _check(running, model, binary, *runtimes):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from pipeline import random_inputs
 from pipeline.errors import InputError
 from tests.pipeline.interpreter import one_op
 from tests.pipeline.interpreter.one_op import Operand
-from tools import random_inputs
 
 
 def _mul(dtype: str) -> bytes:
