@@ -25,7 +25,7 @@ from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
 from pipeline.run_dir import RunDir, is_begun
 from pipeline.strategy import Replicas
-from pipeline.train_config import TrainConfig
+from pipeline.train_config import TrainConfig, default_freeze_bn_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,7 +241,9 @@ def _qat_flags(
     config: TrainConfig, num_steps: int, float_model: tf_keras.Model
 ) -> Callable[[int], Mapping[str, bool]]:
     """Returns a function from a QAT step to the fields of its qat.Phase; warns where it is odd."""
-    freeze_bn_step = num_steps // 2 if config.freeze_bn_step is None else config.freeze_bn_step
+    freeze_bn_step = config.freeze_bn_step
+    if freeze_bn_step is None:
+        freeze_bn_step = default_freeze_bn_step(num_steps)
     freeze_ranges_step = config.freeze_ranges_step
     _warn_of_short_phase(float_model, freeze_bn_step)
     if config.quant_delay >= num_steps:

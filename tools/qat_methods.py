@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import convert, qat, strategy
+from pipeline import convert, qat, strategy, train_config
 from pipeline.distillation import Distillation, Loss, cross_entropy
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
@@ -132,7 +132,7 @@ def _ours(
     loss: Loss = _DISTILLATION.loss(net) if distilled else cross_entropy
 
     def flags_at(step: int) -> Mapping[str, bool]:
-        return {"freeze_batch_norm": step >= setup.steps // 2}
+        return {"freeze_batch_norm": step >= train_config.default_freeze_bn_step(setup.steps)}
 
     share = setup.train(
         model,

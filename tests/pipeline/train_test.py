@@ -299,8 +299,8 @@ def test_phases_switch_at_their_steps(tmp_path, kill_at_batch):
     switches = [
         phase(False, True, False),  # Step 0.
         phase(True, True, False),  # Step 2.
-        phase(True, True, True),  # Step 5, half of QAT.
-        phase(True, False, True),  # Step 7.
+        phase(True, False, False),  # Step 7.
+        phase(True, False, True),  # Step 9, nine tenths of QAT.
         {"update_ranges": False, "freeze_batch_norm": True},  # Done.
     ]
     assert stages.phases == (switches if kill_at_batch is None else switches[1:])
