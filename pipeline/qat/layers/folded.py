@@ -168,7 +168,7 @@ class FoldedLayer(QuantizedLayer):
         bias = 0.0 if self.bias is None else tf.convert_to_tensor(self.bias)
         if self.batch_norm is None:
             return weights, tf.zeros(weights.shape[-1:]) + bias
-        factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        factor = self._factor()
         return weights * factor, self.beta + (bias - self.moving_mean) * factor
 
     def rounded_weights(self, input_scale: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -180,16 +180,21 @@ class FoldedLayer(QuantizedLayer):
         Returns:
           float32[..., channels], and float32[channels] or a float32 scalar.
         """
-        weights, bias = self.folded_weights()
-        return self._rounded(weights, bias, input_scale, training=False)
+        return self._rounded(*self.folded_weights(), self._factor(), input_scale, training=False)
 
     def reset_weight_range(self) -> None:
         """Starts the range of the weights anew, from the weights that the layer has now."""
-        self.weight_range.reset(self.folded_weights()[0])
+        self.weight_range.reset(self.folded_weights()[0], self._factor())
+
+    def _factor(self) -> tf.Tensor:
+        """Returns by what folding multiplies the weights: float32[channels]."""
+        if self.batch_norm is None:
+            return tf.ones(self._channels(self.kernel.shape))
+        return self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
 
     def _folded(self, input_scale, training):
         weights, bias = self.folded_weights()
-        weights, weight_scale = self._rounded(weights, bias, input_scale, training)
+        weights, weight_scale = self._rounded(weights, bias, self._factor(), input_scale, training)
         if input_scale is None:
             return weights, bias, None
         accumulator_scale = input_scale * weight_scale
@@ -198,11 +203,9 @@ class FoldedLayer(QuantizedLayer):
 
     def _normalized_by_batch(self, x, input_scale):
         weights = self.channels_last(tf.convert_to_tensor(self.kernel))
-        factor = tf.stop_gradient(
-            self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
-        )
+        factor = tf.stop_gradient(self._factor())
         _, bias = self.folded_weights()
-        rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
+        rounded, _ = self._rounded(weights * factor, bias, factor, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
         y = self.kernel_op(x, self.from_channels_last(rounded))
@@ -227,7 +230,7 @@ class FoldedLayer(QuantizedLayer):
         rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
 
-    def _rounded(self, weights, bias, input_scale, training):
+    def _rounded(self, weights, bias, factor, input_scale, training):
         """Returns folded weights on their grid, and its scale: scalar or one per channel."""
         spec, exported = self.weight_spec, self.phase.rounding == "container" and not training
         if not spec.symmetric:
@@ -236,7 +239,7 @@ class FoldedLayer(QuantizedLayer):
                 return container.asymmetric_weights(weights, low, high, scale), scale
             rounded = asymmetric_weights.fake_quant(weights, low, high, spec.num_bits)
         else:
-            maximum = self.weight_range.maximum(weights, bias, input_scale)
+            maximum = self.weight_range.maximum(weights, bias, factor, input_scale)
             scale = tf.stop_gradient(maximum) / float(spec.levels)
             if exported:
                 return container.symmetric_weights(weights, maximum, spec.levels), scale
