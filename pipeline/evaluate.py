@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
 from pipeline import flatbuffer
 from pipeline.data.input_spec import InputSpec
@@ -44,6 +43,8 @@ class Accuracy:
 
 def accuracy(predictions: np.ndarray, labels: np.ndarray) -> Accuracy:
     """Returns the accuracy of int predictions[N] against int labels[N]."""
+    import scipy.stats  # here: it takes most of a second to import
+
     num_correct = int(np.count_nonzero(predictions == labels))
     interval = scipy.stats.binomtest(num_correct, len(labels)).proportion_ci(CONFIDENCE, "wilson")
     return Accuracy(num_correct, len(labels), float(interval.low), float(interval.high))

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import scipy.stats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,4 +70,6 @@ def _mcnemar(only_a: int, only_b: int) -> float:
     """Returns the two-sided exact p-value: each lone right answer is A's or B's by a fair coin."""
     if only_a + only_b == 0:
         return 1.0
+    import scipy.stats  # here: it takes most of a second to import
+
     return float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue)

@@ -18,6 +18,11 @@ import pytest
         "android_bench.fleet",
         "android_bench.plots",
         "android_bench.report_tables",
+        "tools.certify",
+        "tools.convert",
+        "tools.debug",
+        "tools.evaluate",
+        "tools.verify",
     ],
 )
 def test_imports_no_tensorflow(module):

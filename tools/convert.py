@@ -8,12 +8,12 @@ Exit code 0: written; 1: an op stayed in float, nothing is written; 2: the reque
 
 import collections
 import dataclasses
+import pathlib
 from typing import Any
 
 from absl import flags
 
-from pipeline import certificate, convert, files, flatbuffer, qat, report
-from pipeline.legacy_keras import tf_keras
+from pipeline import certificate, files, flatbuffer, report
 from pipeline.run_dir import RunDir
 from tools import cli
 
@@ -34,11 +34,11 @@ _REPORT = flags.DEFINE_string("report", None, "Where to write the tensors' forms
 def main() -> None:
     """Converts --run_dir and writes --output."""
     if _FLOAT.value:
-        run_dir = RunDir.open(_RUN_DIR.value, "float_model")
-        float_model: Any = tf_keras.models.load_model(run_dir.float_model, compile=False)
-        files.write_bytes(_OUTPUT.value, convert.convert_float(float_model))
+        _convert_float(RunDir.open(_RUN_DIR.value, "float_model").float_model)
         return
     run_dir = RunDir.open(_RUN_DIR.value)
+    from pipeline import convert, qat  # here: they import TensorFlow
+
     qat_model = qat.load(run_dir.qat_model)
     model = convert.convert(qat_model, _INFERENCE_IO.value)
     files.write_bytes(_OUTPUT.value, model)
@@ -56,6 +56,14 @@ def main() -> None:
         counts = collections.Counter(form.form for form in forms if form.role == role)
         shown = "; ".join(f"{count} of {form}" for form, count in counts.most_common())
         print(f"  {role}: {shown}")
+
+
+def _convert_float(path: pathlib.Path) -> None:
+    from pipeline import convert
+    from pipeline.legacy_keras import tf_keras
+
+    float_model: Any = tf_keras.models.load_model(path, compile=False)
+    files.write_bytes(_OUTPUT.value, convert.convert_float(float_model))
 
 
 def entry() -> None:

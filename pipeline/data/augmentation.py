@@ -7,13 +7,13 @@ pictures are, and returns uint8[B, H, W, C]; equal seeds give equal pictures, in
 from typing import Any
 
 from pipeline.data.shard import WHOLE, Shard
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 # 4 pixels at 32, the usual shift for CIFAR-10 (He et al. 2015, section 4.2).
 _SHIFT_DIVISOR = 8
 
 
-def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
+def shift_and_flip(pixels: "tf.Tensor", seed: "tf.Tensor", part: Shard = WHOLE) -> "tf.Tensor":
     """Photographs: shifts by up to an eighth of the size, edges mirrored; half are flipped."""
     _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, part, 3)
@@ -22,7 +22,7 @@ def shift_and_flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> t
     return _take(pixels, rows, columns)
 
 
-def shift(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
+def shift(pixels: "tf.Tensor", seed: "tf.Tensor", part: Shard = WHOLE) -> "tf.Tensor":
     """Digits: shifts by up to an eighth of the size; black comes in at the edges."""
     _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, part, 2)
@@ -31,7 +31,7 @@ def shift(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
     return _take(padded, _shifted(draws[0], height) + top, _shifted(draws[1], width) + left)
 
 
-def flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
+def flip(pixels: "tf.Tensor", seed: "tf.Tensor", part: Shard = WHOLE) -> "tf.Tensor":
     """Photographs that were cropped at random already: half are flipped."""
     _, height, width, _ = _shape(pixels)
     draws = _draws(pixels, seed, part, 1)
@@ -40,12 +40,12 @@ def flip(pixels: tf.Tensor, seed: tf.Tensor, part: Shard = WHOLE) -> tf.Tensor:
     return _take(pixels, rows, _flipped(columns, draws[0]))
 
 
-def _shape(pixels: tf.Tensor) -> Any:
+def _shape(pixels: "tf.Tensor") -> Any:
     """Returns the static shape (B, H, W, C); TensorFlow's types let each be None."""
     return pixels.shape.as_list()
 
 
-def _draws(pixels: tf.Tensor, seed: tf.Tensor, part: Shard, count: int) -> tf.Tensor:
+def _draws(pixels: "tf.Tensor", seed: "tf.Tensor", part: Shard, count: int) -> "tf.Tensor":
     """Returns float32[count, B] in [0, 1)."""
     # The algorithm is named: left to choose, TensorFlow draws other numbers on other devices.
     size = tf.shape(pixels)[0]
@@ -54,23 +54,23 @@ def _draws(pixels: tf.Tensor, seed: tf.Tensor, part: Shard, count: int) -> tf.Te
     return draws[:, part.index * size : (part.index + 1) * size]
 
 
-def _shifted(draws: tf.Tensor, size: int) -> tf.Tensor:
+def _shifted(draws: "tf.Tensor", size: int) -> "tf.Tensor":
     """Returns int32[B, size]: 0..size-1 plus one whole shift per picture; may leave the range."""
     limit = size // _SHIFT_DIVISOR
     shifts = tf.cast(tf.floor(draws * (2 * limit + 1)), tf.int32) - limit
     return shifts[:, None] + tf.range(size)
 
 
-def _mirrored(positions: tf.Tensor, size: int) -> tf.Tensor:
+def _mirrored(positions: "tf.Tensor", size: int) -> "tf.Tensor":
     """Folds positions back into 0..size-1 at the centers of the first and the last pixel."""
     return size - 1 - tf.abs(size - 1 - tf.abs(positions))
 
 
-def _flipped(columns: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+def _flipped(columns: "tf.Tensor", draws: "tf.Tensor") -> "tf.Tensor":
     return tf.where(draws[:, None] < 0.5, tf.reverse(columns, [1]), columns)
 
 
-def _take(pixels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+def _take(pixels: "tf.Tensor", rows: "tf.Tensor", columns: "tf.Tensor") -> "tf.Tensor":
     """Returns uint8[B, h, w, C]: pixels[b, rows[b, i], columns[b, j]] for int32 [B, h], [B, w]."""
     _, height, width, channels = _shape(pixels)
     rows += height * tf.range(tf.shape(pixels)[0])[:, None]

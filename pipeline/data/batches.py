@@ -11,7 +11,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.input_spec import InputSpec
 from pipeline.data.shard import WHOLE, Shard
 from pipeline.errors import DataError
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 
 def order_seed(seed: int, epoch: int) -> int:
@@ -29,7 +29,7 @@ def train_batches(
     skip_batches: int = 0,
     augment: bool = True,
     part: Shard = WHOLE,
-) -> tf.data.Dataset:
+) -> "tf.data.Dataset":
     """Yields (float32[B, H, W, C], int32[B]) of one epoch; a last, smaller batch is dropped.
 
     Every batch follows from (seed, epoch, its number, batch_size, part) alone, so that
@@ -51,8 +51,8 @@ def train_batches(
     epoch_seed = order_seed(seed, epoch)
 
     def prepare(
-        number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        number: "tf.Tensor", example: "tuple[tf.Tensor, tf.Tensor]"
+    ) -> "tuple[tf.Tensor, tf.Tensor]":
         pixels, labels = example
         if augment:
             batch_seed = tf.stack([tf.constant(epoch_seed, tf.int64), number])
@@ -73,7 +73,7 @@ def train_batches(
 
 def eval_batches(
     dataset: Dataset, spec: InputSpec, batch_size: int, part: Shard = WHOLE
-) -> tf.data.Dataset:
+) -> "tf.data.Dataset":
     """Yields (float32[B, H, W, C], int32[B]) of all held-out examples; the last may be smaller.
 
     Of several processes each gets every so-many-th example.
@@ -93,12 +93,10 @@ def eval_pixels(dataset: Dataset, count: int | None = None) -> tuple[np.ndarray,
         raise DataError(
             f"needed {count} held-out examples of {dataset.name}; it has {dataset.num_eval}"
         )
-    batches = iterate(dataset.eval_examples().take(count).batch(min(count, 256)))
-    pixels, labels = zip(*batches, strict=True)
-    return np.concatenate(pixels), np.concatenate(labels)
+    return dataset.eval_arrays(count)
 
 
-def iterate(batches: tf.data.Dataset) -> Iterator[Any]:
+def iterate(batches: "tf.data.Dataset") -> Iterator[Any]:
     """Yields the elements, and hands on a DataError that was raised inside tf.data as itself.
 
     Raises:

@@ -1,5 +1,6 @@
 """What every data set is to the later stages: two splits of (uint8 picture, label) examples."""
 
+import concurrent.futures
 import dataclasses
 import os
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import numpy as np
 
 from pipeline.data import randomness, shard
 from pipeline.data.shard import WHOLE, Shard
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 # Evaluation runs in one fixed, mixed order, so that the first few examples are a fair sample.
 _EVAL_ORDER_SEED = 0
@@ -41,11 +42,19 @@ class Split(Protocol):
         """Number of examples."""
         ...
 
-    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> tf.data.Dataset:
+    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> "tf.data.Dataset":
         """Yields (uint8[H, W, C], int32 label) of order[skip:], indices of examples.
 
         With a crop_seed, pictures that are cropped on decoding are cropped at random, fixed by
         crop_seed and the position in `order`.
+        """
+        ...
+
+    def arrays(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns uint8[N, H, W, C] and int32[N] of the examples of these indices, as evaluated.
+
+        Raises:
+          DataError: A picture does not decode.
         """
         ...
 
@@ -67,12 +76,16 @@ class InMemorySplit:
         """N."""
         return len(self.labels)
 
-    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> tf.data.Dataset:
+    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> "tf.data.Dataset":
         """Yields the pictures as they are; see Split."""
         del crop_seed
         # One gather here costs less than a gather per example in tf.data: 0.5 against 5 ms/batch.
         order = order[skip:]
-        return tf.data.Dataset.from_tensor_slices((self.pixels[order], self.labels[order]))
+        return tf.data.Dataset.from_tensor_slices(self.arrays(order))
+
+    def arrays(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the pictures as they are; see Split."""
+        return self.pixels[order], self.labels[order]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,7 +103,7 @@ class LazySplit:
     shape: tuple[int, int, int]
     read: Callable[[int, int | None], tuple[np.ndarray, int]]
 
-    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> tf.data.Dataset:
+    def examples(self, order: np.ndarray, skip: int, crop_seed: int | None) -> "tf.data.Dataset":
         """Yields decoded pictures; see Split."""
 
         def read(position: np.int64, index: np.int64) -> tuple[np.ndarray, np.int32]:
@@ -98,7 +111,7 @@ class LazySplit:
             pixels, label = self.read(int(index), seed)
             return pixels, np.int32(label)
 
-        def load(position: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def load(position: "tf.Tensor", index: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
             # Deterministic TensorFlow calls functions with state one at a time; this has none.
             pixels, label = tf.numpy_function(
                 read, [position, index], (tf.uint8, tf.int32), stateful=False
@@ -109,6 +122,16 @@ class LazySplit:
         return tf.data.Dataset.from_tensor_slices((positions, order[skip:])).map(
             load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
+
+    def arrays(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns decoded pictures; see Split."""
+        pixels = np.empty((len(order), *self.shape), np.uint8)
+        labels = np.empty(len(order), np.int32)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            examples = pool.map(lambda index: self.read(int(index), None), order)
+            for position, example in enumerate(examples):
+                pixels[position], labels[position] = example
+        return pixels, labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,7 +154,7 @@ class Dataset:
     class_names: tuple[str, ...]
     train: Split
     evaluation: Split
-    augment: Callable[[tf.Tensor, tf.Tensor, Shard], tf.Tensor]
+    augment: "Callable[[tf.Tensor, tf.Tensor, Shard], tf.Tensor]"
     bad_images: tuple[str, ...] = ()
     train_files: np.ndarray | None = None
 
@@ -153,7 +176,7 @@ class Dataset:
         random_crop: bool = False,
         batch_size: int = 1,
         part: Shard = WHOLE,
-    ) -> tf.data.Dataset:
+    ) -> "tf.data.Dataset":
         """Yields (uint8[H, W, C], int32 label) of the training examples, shuffled.
 
         Args:
@@ -175,10 +198,20 @@ class Dataset:
         order = randomness.permutation(order_seed, self.num_train)
         return order if part.count == 1 else shard.part_of_batches(order, batch_size, part)
 
-    def eval_examples(self, part: Shard = WHOLE) -> tf.data.Dataset:
+    def eval_examples(self, part: Shard = WHOLE) -> "tf.data.Dataset":
         """Yields (uint8[H, W, C], int32 label) of all held-out examples, in one fixed order.
 
         Of several processes each gets every so-many-th.
         """
-        order = randomness.permutation(_EVAL_ORDER_SEED, self.num_eval)[part.index :: part.count]
-        return self.evaluation.examples(order, 0, None)
+        return self.evaluation.examples(self._eval_order()[part.index :: part.count], 0, None)
+
+    def eval_arrays(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns uint8[N, H, W, C] and int32[N] of the first `count` of the held-out examples.
+
+        Raises:
+          DataError: A picture does not decode.
+        """
+        return self.evaluation.arrays(self._eval_order()[:count])
+
+    def _eval_order(self) -> np.ndarray:
+        return randomness.permutation(_EVAL_ORDER_SEED, self.num_eval)

@@ -19,7 +19,7 @@ from pipeline.data import augmentation, bad_images, pictures, randomness
 from pipeline.data.dataset import Dataset, LazySplit, LoadOptions
 from pipeline.data.input_spec import InputSpec
 from pipeline.errors import DataError
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 NUM_CLASSES = 1000
 

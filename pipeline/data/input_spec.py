@@ -22,7 +22,7 @@ from PIL import Image
 from pipeline import input_contract
 from pipeline.errors import DataError, InputError
 from pipeline.input_contract import PixelRule
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 from pipeline.quant_params import QuantParams
 
 # Pillow's filters; all but nearest widen with the reduction factor, so that they do not alias.
@@ -102,7 +102,7 @@ class InputSpec:
         """Returns the float path of each pixel value: float32[256], each rounded once to even."""
         return input_contract.real_values(self._zero_pixel, self.scale)
 
-    def float_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+    def float_pixels(self, pixels: "tf.Tensor") -> "tf.Tensor":
         """Returns `float_table()[pixels]` for a uint8 tensor of any shape, bit for bit.
 
         The same two float32 operations as in the table, since a gather takes 25 times as long.

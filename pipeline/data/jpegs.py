@@ -4,11 +4,13 @@ Opening a file costs Pillow more than decoding 32x32 pixels does, and it holds P
 doing so. Both decoders are libjpeg-turbo with the accurate integer transform.
 """
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 _START = b"\xff\xd8\xff"
 # An orientation to honour, and inks other than red, green and blue.
@@ -23,7 +25,7 @@ def decode(contents: Sequence[bytes]) -> np.ndarray | None:
     if not all(map(_is_plain, contents)):
         return None
     try:
-        return _decode_all(tf.constant(contents)).numpy()
+        return _decode_all()(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError:
         return None
 
@@ -32,7 +34,7 @@ def _is_plain(content: bytes) -> bool:
     return content.startswith(_START) and not any(marker in content for marker in _SPECIAL)
 
 
-def _decode_each(contents: tf.Tensor) -> tf.Tensor:
+def _decode_each(contents: "tf.Tensor") -> "tf.Tensor":
     return tf.map_fn(
         lambda content: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
         contents,
@@ -40,4 +42,6 @@ def _decode_each(contents: tf.Tensor) -> tf.Tensor:
     )
 
 
-_decode_all = tf.function(_decode_each, input_signature=[tf.TensorSpec([None], tf.string)])
+@functools.cache
+def _decode_all() -> Any:
+    return tf.function(_decode_each, input_signature=[tf.TensorSpec([None], tf.string)])

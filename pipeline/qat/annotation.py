@@ -1,13 +1,37 @@
 """tfmot's annotation API: how a user says which layers to quantize."""
 
+import contextlib
+import sys
+from collections.abc import Generator
+from typing import Any
+
 from pipeline.legacy_keras import tf_keras
 
-# isort: split
+
+@contextlib.contextmanager
+def _without_keras_3() -> Generator[None, None, None]:
+    """Spares the import of Keras 3, unless somebody made it.
+
+    tfmot asks `keras` for a module that Keras 3 does not have, and goes on without. All of Keras 3,
+    scikit-learn and matplotlib would be imported for that: a third of this process's start-up.
+    """
+    if "keras" in sys.modules:
+        yield
+        return
+    modules: dict[str, Any] = sys.modules
+    modules["keras"] = None  # `import keras` now raises ModuleNotFoundError.
+    try:
+        yield
+    finally:
+        del modules["keras"]
+
+
 # TensorFlow has to choose Keras 2 before tfmot imports it.
-import tensorflow_model_optimization as tfmot
-from tensorflow_model_optimization.python.core.quantization.keras.quantize_annotate import (
-    QuantizeAnnotate,
-)
+with _without_keras_3():
+    import tensorflow_model_optimization as tfmot
+    from tensorflow_model_optimization.python.core.quantization.keras.quantize_annotate import (
+        QuantizeAnnotate,
+    )
 
 annotate_layer = tfmot.quantization.keras.quantize_annotate_layer
 
