@@ -1,7 +1,8 @@
 """What a user does with a quantization-aware model besides training it."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,19 @@ def set_phase(model: tf_keras.Model, phase: Phase) -> None:
     model.make_predict_function(force=True)
 
 
+@contextlib.contextmanager
+def in_phase(layers: Iterable[QuantizedLayer], phase: Phase) -> Generator[None, None, None]:
+    """Has single layers in a phase for a while; functions traced before do not see it."""
+    before = [(layer, layer.phase) for layer in layers]
+    try:
+        for layer, _ in before:
+            layer.phase = phase
+        yield
+    finally:
+        for layer, own in before:
+            layer.phase = own
+
+
 def calibrate(model: tf_keras.Model, batches: Iterable) -> None:
     """Sets the activation ranges from data, so that training starts near the float accuracy.
 
@@ -31,19 +45,15 @@ def calibrate(model: tf_keras.Model, batches: Iterable) -> None:
       model: From `apply`.
       batches: float32 batches as the model takes them; this process's share of each.
     """
-    layers = quantized_layers(model)
-    phases = [layer.phase for layer in layers]
-    set_phase(model, CALIBRATION)
 
     def observe(batch: tf.Tensor) -> None:
         model(replica_ops.local_part(batch), training=True)
 
     strategy = tf.distribute.get_strategy()
     run = tf.function(lambda batch: strategy.run(observe, (batch,)), reduce_retracing=True)
-    for batch in batches:
-        run(batch)
-    for layer, phase in zip(layers, phases, strict=True):
-        layer.phase = phase
+    with in_phase(quantized_layers(model), CALIBRATION):
+        for batch in batches:
+            run(batch)
 
 
 def load(path: os.PathLike[str] | str) -> tf_keras.Model:

@@ -11,6 +11,7 @@ class Phase:
     Attributes:
       quantize_activations: False during the quantization delay (Jacob et al. 2018, section 3.1):
         ranges are learned, values pass unrounded.
+      quantize_weights: False where weights and bias pass unrounded.
       update_ranges: Whether a training call moves the activation ranges.
       freeze_batch_norm: Fold the moving statistics instead of normalizing with the batch's.
       quant_noise: Whether training leaves a random part of the weights unrounded, where a layer is
@@ -22,6 +23,7 @@ class Phase:
     """
 
     quantize_activations: bool = True
+    quantize_weights: bool = True
     update_ranges: bool = True
     freeze_batch_norm: bool = False
     quant_noise: bool = True
@@ -31,4 +33,6 @@ class Phase:
 CALIBRATION = Phase(
     quantize_activations=False, update_ranges=True, freeze_batch_norm=True, quant_noise=False
 )
-EXPORT = Phase(freeze_batch_norm=True, update_ranges=False, rounding="container")
+EVALUATION = Phase(freeze_batch_norm=True, update_ranges=False)
+FLOAT = dataclasses.replace(EVALUATION, quantize_activations=False, quantize_weights=False)
+EXPORT = dataclasses.replace(EVALUATION, rounding="container")

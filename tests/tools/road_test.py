@@ -59,12 +59,12 @@ def test_debug_names_a_layer_with_a_channel_zeroed(road, run_tool, tmp_path):
     data[5] = 0
     tensors[weights.index] = dataclasses.replace(weights, data=data)
     main = dataclasses.replace(graph.main, tensors=tuple(tensors))
-    path, nodes = tmp_path / "faulty.tflite", tmp_path / "nodes.json"
+    path, nodes, network = (tmp_path / it for it in ("faulty.tflite", "own.json", "network.json"))
     path.write_bytes(flatbuffer.write(dataclasses.replace(graph, subgraphs=(main,))))
     report = tmp_path / "debug.json"
     done = run_tool(
         *("debug", f"--model={path}", f"--run_dir={folder / 'run'}", "--num_inputs=8"),
-        *(f"--report={report}", f"--node_data={nodes}"),
+        *(f"--report={report}", f"--node_data={nodes}", f"--network_node_data={network}"),
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(report.read_text())["results"]
@@ -75,6 +75,34 @@ def test_debug_names_a_layer_with_a_channel_zeroed(road, run_tool, tmp_path):
     values = json.loads(nodes.read_text())["results"]
     worst = min(values, key=lambda name: values[name]["value"])
     assert worst == tensors[op.outputs[0]].name
+    # In front of the fault nothing is lost, behind it much is.
+    through = {it["op_index"]: it["network"]["db"] for it in results["layers"]}
+    assert min(through[index] for index in range(4)) > 25 > through[4]
+    assert f"the error grows most at layer {suspect['layer']}, op 4 {op.op}" in done.stdout
+    assert set(json.loads(network.read_text())["results"]) == set(values)
+
+
+def test_debug_ranks_the_layers_of_the_run(road, run_tool, tmp_path):
+    folder, _ = road
+    report = tmp_path / "debug.json"
+    done = run_tool(
+        *("debug", f"--model={folder / 'model_int8.tflite'}", f"--run_dir={folder / 'run'}"),
+        *("--num_inputs=1", "--sensitivity=both", "--sensitivity_inputs=20"),
+        f"--report={report}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found = json.loads(report.read_text())["results"]["sensitivity"]
+    names = [it["layer"] for it in found["layers"]]
+    assert len(names) == 15  # 14 ops and the input.
+    assert f"sensitivity: {2 + 2 * len(names)} runs of the network on 20 pictures" in done.stdout
+    harms = [it["one"]["mean_kl"] for it in found["layers"]]
+    assert harms == sorted(harms, reverse=True)
+    assert found["num_images"] == 20
+    assert all(it["all_but_one"]["num_correct"] <= 20 for it in found["layers"])
+    shown = done.stdout[done.stdout.index("layers by the harm") :]
+    positions = [shown.index(f" {name} ") for name in names]
+    assert positions == sorted(positions)
 
 
 def test_uint8_edges(road, run_tool, tmp_path):

@@ -198,7 +198,8 @@ class FoldedLayer(QuantizedLayer):
         if input_scale is None:
             return weights, bias, None
         accumulator_scale = input_scale * weight_scale
-        bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
+        if self.phase.quantize_weights:
+            bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
         return weights, bias, accumulator_scale if self.requantizes_twice else None
 
     def _normalized_by_batch(self, x, input_scale):
@@ -231,7 +232,10 @@ class FoldedLayer(QuantizedLayer):
         moving.assign_sub(rate * (moving - batch))
 
     def _rounded(self, weights, bias, factor, input_scale, training):
-        """Returns folded weights on their grid, and its scale: scalar or one per channel."""
+        """Returns folded weights, on their grid if the phase says so, and its scale.
+
+        The scale is a scalar or one per channel.
+        """
         spec, exported = self.weight_spec, self.phase.rounding == "container" and not training
         if not spec.symmetric:
             low, high, scale = asymmetric_weights.grid(weights, bias, input_scale, spec.num_bits)
@@ -245,6 +249,8 @@ class FoldedLayer(QuantizedLayer):
                 return container.symmetric_weights(weights, maximum, spec.levels), scale
             learn = training and self.phase.update_ranges
             rounded = self.weight_range.fake_quant(weights, maximum, learn)
+        if not self.phase.quantize_weights:
+            return weights, scale
         if training and self.phase.quant_noise:
             rounded = self.quant_noise.mix(weights, rounded)
         return rounded, scale
