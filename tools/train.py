@@ -309,6 +309,7 @@ def _stages(
         ),
         quantize=lambda float_model: _quantize(float_model, config, spec),
         calibrate=qat.calibrate,
+        measure_batch_norm=qat.measure_batch_norm,
         set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),
     )
 

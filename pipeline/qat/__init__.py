@@ -4,6 +4,7 @@ annotated = qat.annotate_model(float_model)
 model = qat.apply(annotated, SCHEMES["int8_per_channel"], input_spec.params)
 qat.calibrate(model, batches)
 ... train ...
+qat.measure_batch_norm(model, batches)
 qat.set_phase(model, dataclasses.replace(phase, freeze_batch_norm=True))
 """
 
@@ -14,6 +15,7 @@ from pipeline.qat.control import (
     calibrate,
     in_phase,
     load,
+    measure_batch_norm,
     quantized_layers,
     ranges,
     set_phase,
@@ -40,6 +42,7 @@ __all__ = [
     "calibrate",
     "in_phase",
     "load",
+    "measure_batch_norm",
     "quantized_layers",
     "ranges",
     "set_phase",

@@ -14,6 +14,8 @@ class Phase:
       quantize_weights: False where weights and bias pass unrounded.
       update_ranges: Whether a training call moves the activation ranges.
       freeze_batch_norm: Fold the moving statistics instead of normalizing with the batch's.
+      average_batch_norm: Whether moving statistics average over batches; else each training call
+        leaves those of its batch.
       quant_noise: Whether training leaves a random part of the weights unrounded, where a layer is
         made so.
       rounding: How activations round outside training. "reference" rounds as TFLite's reference
@@ -26,6 +28,7 @@ class Phase:
     quantize_weights: bool = True
     update_ranges: bool = True
     freeze_batch_norm: bool = False
+    average_batch_norm: bool = True
     quant_noise: bool = True
     rounding: Literal["reference", "single", "container"] = "reference"
 
@@ -33,6 +36,7 @@ class Phase:
 CALIBRATION = Phase(
     quantize_activations=False, update_ranges=True, freeze_batch_norm=True, quant_noise=False
 )
+MEASUREMENT = Phase(update_ranges=False, average_batch_norm=False, quant_noise=False)
 EVALUATION = Phase(freeze_batch_norm=True, update_ranges=False)
 FLOAT = dataclasses.replace(EVALUATION, quantize_activations=False, quantize_weights=False)
 EXPORT = dataclasses.replace(EVALUATION, rounding="container")

@@ -152,15 +152,16 @@ class FoldedLayer(QuantizedLayer):
 
     def call(self, x, input_grid=None, training=False):
         input_scale = None if input_grid is None else input_grid[2]
-        norm = self.batch_norm
-        use_batch_statistics = (
-            training and norm is not None and norm.trainable and not self.phase.freeze_batch_norm
-        )
-        if use_batch_statistics:
+        if training and self.learns_batch_norm and not self.phase.freeze_batch_norm:
             return self.finish(self._normalized_by_batch(x, input_scale), training)
         weights, bias, accumulator_scale = self._folded(input_scale, training)
         y = self.kernel_op(x, self.from_channels_last(weights)) + bias
         return self.finish(y, training, multiplier=accumulator_scale)
+
+    @property
+    def learns_batch_norm(self) -> bool:
+        """Whether training moves statistics of a folded batch normalization."""
+        return self.batch_norm is not None and self.batch_norm.trainable
 
     def folded_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns (float32[..., channels] weights, float32[channels] bias), folded, unquantized."""
@@ -228,7 +229,8 @@ class FoldedLayer(QuantizedLayer):
         return tf.reshape(y, shape) if y.shape.rank != shape.shape[0] else y, mean, variance
 
     def _update_moving(self, moving, batch, alive) -> None:
-        rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
+        momentum = self.batch_norm.momentum if self.phase.average_batch_norm else 0.0
+        rate = tf.where(alive, 1.0 - momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
 
     def _rounded(self, weights, bias, factor, input_scale, training):
