@@ -71,10 +71,11 @@ def test_the_viewers_own_classes_write_the_same(graph):
         "import json, sys\n"
         "from model_explorer import node_data_builder as builder\n"
         "given = json.load(sys.stdin)\n"
-        "results = {k: builder.NodeDataResult(**v) for k, v in given['results'].items()}\n"
-        "gradient = [builder.GradientItem(**it) for it in given['gradient']]\n"
-        "data = builder.GraphNodeData(results=results, gradient=gradient)\n"
-        "print(data.to_json_string())\n",
+        "given['results'] = {\n"
+        "    key: builder.NodeDataResult(**value) for key, value in given['results'].items()\n"
+        "}\n"
+        "given['gradient'] = [builder.GradientItem(**it) for it in given['gradient']]\n"
+        "print(builder.GraphNodeData(**given).to_json_string())\n",
         stdin=json.dumps(ours),
     )
     known = json.loads(theirs)
