@@ -35,27 +35,25 @@ def latency(path: os.PathLike[str] | str, source_sha256: str) -> list[dict[str, 
     """Returns the rows of a report of tools.benchmark, as bundle.Statement has them.
 
     Args:
-      path: The report.
+      path: The report, of this machine or of phones.
       source_sha256: Of the model that is bundled; others may be in the report too.
 
     Raises:
       ReportError: It is no such report.
-      InputError: The model is not in it.
+      InputError: The model is not in it, or no latency at all, as where phones are emulated.
       OSError: It cannot be read.
     """
     document = report.read(path, "benchmark")
     _check_model(path, document, source_sha256, may_have_none=False)
     results = document["results"]
-    return [
-        {
-            "model": pathlib.Path(row["model"]).name,
-            "device": f"{results['device']}, {results['runtime']}",
-            "median_us": row["latency"]["median_us"]["median"],
-            "low_us": row["latency"]["median_us"]["low"],
-            "high_us": row["latency"]["median_us"]["high"],
-        }
-        for row in results["models"]
-    ]
+    if "phones" not in results:
+        return [_host_row(results, measured) for measured in results["models"]]
+    cells = [(phone["header"], cell) for phone in results["phones"] for cell in phone["cells"]]
+    rows = [_phone_row(header, cell) for header, cell in cells if cell["latency"] is not None]
+    if not rows:
+        reasons = sorted({cell["no_latency_because"] for _, cell in cells})
+        raise InputError(f"{path}: needed a latency, got none: {'; '.join(reasons) or 'no cell'}")
+    return rows
 
 
 def kind(path: os.PathLike[str] | str) -> str:
@@ -72,6 +70,34 @@ def kind(path: os.PathLike[str] | str) -> str:
             continue
         return name
     raise ReportError(f"{path}: needed a report of tools.evaluate or tools.benchmark")
+
+
+def _host_row(results: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": pathlib.Path(measured["model"]).name,
+        "device": results["device"],
+        "cluster": "",
+        "runtime": results["runtime"],
+        "num_threads": results["settings"]["num_threads"],
+        **_interval(measured["latency"]),
+    }
+
+
+def _phone_row(header: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
+    cell = measured["cell"]
+    return {
+        "model": pathlib.Path(cell["model"]).name,
+        "device": header["phone"],
+        "cluster": cell["cluster"],
+        "runtime": cell["runtime"],
+        "num_threads": cell["num_threads"],
+        **_interval(measured["latency"]),
+    }
+
+
+def _interval(latency: Mapping[str, Any]) -> dict[str, float]:
+    median = latency["median_us"]
+    return {"median_us": median["median"], "low_us": median["low"], "high_us": median["high"]}
 
 
 def _check_model(
