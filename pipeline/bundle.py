@@ -43,7 +43,7 @@ from pipeline.interpreter import Interpreter
 from pipeline.quant_params import QUANTIZED_LIMITS, QuantParams
 from pipeline.tflite_metadata import Image, ModelMetadata, TensorMetadata
 
-FORMAT_VERSION = 1  # Of a bundle; goes up whenever the same contents give other bytes.
+FORMAT_VERSION = 2  # Of a bundle; goes up whenever the same contents give other bytes.
 
 MODEL = "model.tflite"
 LABELS = tflite_metadata.LABELS_FILE
@@ -73,7 +73,8 @@ class Statement:
       source_sha256: Of the model before metadata was added to it.
       accuracy: Rows of tools.evaluate: {"model", "num_correct", "num_images", "share", "low",
         "high"}.
-      latency: Rows of tools.benchmark: {"model", "device", "median_us", "low_us", "high_us"}.
+      latency: Rows of tools.benchmark: {"model", "device", "cluster", "runtime", "num_threads",
+        "median_us", "low_us", "high_us"}; the cluster is "" where none was chosen.
       provenance: Where it comes from: plain JSON values.
     """
 

@@ -101,7 +101,7 @@ class GoldenVectorsTest {
             assertEquals(
               "vector $vector, output $output, byte $byte",
               expected[output][vector * outputBytes[output] + byte],
-              results[output].get(byte),
+              results[output].get(byte)
             )
           }
         }

@@ -112,10 +112,13 @@ def _latency(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "Not measured."
     return _table(
-        ("device", "model", "median", "95 % interval"),
+        ("device", "cluster", "runtime", "threads", "model", "median", "95 % interval"),
         [
             (
                 row["device"],
+                row["cluster"],
+                row["runtime"],
+                str(row["num_threads"]),
                 row["model"],
                 f"{row['median_us']:.1f} us",
                 f"{row['low_us']:.1f} to {row['high_us']:.1f} us",

@@ -87,12 +87,17 @@ def latency(
         results = document["results"]
         if "phones" in results:
             return [
-                _latency(cell["cell"]["model"], _device(phone, cell), cell["latency"])
+                _row(cell["cell"]["model"], _on_phone(phone, cell), cell["latency"])
                 for phone, cell in _cells(results)
                 if cell["latency"] is not None
             ]
-        device = f"{results['device']}, {results['runtime']}"
-        return [_latency(row["model"], device, row["latency"]) for row in results["models"]]
+        place = {
+            "device": results["device"],
+            "cluster": "",
+            "runtime": results["runtime"],
+            "num_threads": results["settings"]["num_threads"],
+        }
+        return [_row(it["model"], place, it["latency"]) for it in results["models"]]
 
 
 def op_times(
@@ -100,7 +105,8 @@ def op_times(
 ) -> list[dict[str, Any]]:
     """Returns where a model's time went, for each profiled cell of a report of tools.benchmark.
 
-    Rows are {"device": ..., "ms_by_op": {op: mean milliseconds of a run}}.
+    Rows are {"device", "cluster", "runtime", "num_threads", "ms_by_op": {op: mean milliseconds of a
+    run}}.
 
     Args:
       path: Of the report, for messages.
@@ -113,12 +119,18 @@ def op_times(
     with as_written(path):
         return [
             {
-                "device": _device(phone, cell),
+                **_on_phone(phone, cell),
                 "ms_by_op": {str(op): float(ms) for op, ms in cell["ms_by_op"].items()},
             }
             for phone, cell in _cells(document["results"])
             if cell["ms_by_op"] and cell["model_sha256"] == source_sha256
         ]
+
+
+def described(row: Mapping[str, Any]) -> str:
+    """Returns where a row of latency() or op_times() was measured, in words."""
+    threads = f"{row['num_threads']} thread{'s' if row['num_threads'] > 1 else ''}"
+    return ", ".join(it for it in (row["device"], row["cluster"], row["runtime"], threads) if it)
 
 
 def check_model(
@@ -154,17 +166,18 @@ def _cells(results: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, A
     return [(phone, cell) for phone in results.get("phones", ()) for cell in phone["cells"]]
 
 
-def _device(phone: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
-    setting = cell["cell"]
-    threads = f"{setting['num_threads']} thread{'s' if setting['num_threads'] > 1 else ''}"
-    where = f"{phone['header']['phone']}, {setting['cluster']}"
-    return f"{where}, {setting['runtime']}, {threads}"
+def _on_phone(phone: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
+    cell = measured["cell"]
+    return {
+        "device": phone["header"]["phone"],
+        **{field: cell[field] for field in ("cluster", "runtime", "num_threads")},
+    }
 
 
-def _latency(model: str, device: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _row(model: str, place: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "model": pathlib.Path(model).name,
-        "device": device,
+        **place,
         "median_us": found["median_us"]["median"],
         "low_us": found["median_us"]["low"],
         "high_us": found["median_us"]["high"],

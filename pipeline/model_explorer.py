@@ -23,4 +23,10 @@ def node_data(graph: Subgraph, db_by_op: Mapping[int, float | None]) -> dict[str
         if value is not None
     }
     gradient = [{"stop": 0, "bgColor": "red"}, {"stop": 1, "bgColor": "white"}]
-    return {"results": results, "gradient": gradient}
+    return {
+        "results": results,
+        "gradient": gradient,
+        # Of decibels, neither sums nor shares of a sum mean anything.
+        "hideAggregatedStats": ["sum"],
+        "hideInChildrenStatsTable": True,
+    }

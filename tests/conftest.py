@@ -10,7 +10,7 @@ from collections.abc import Callable
 import hypothesis
 import pytest
 
-from android_bench import runner_binary
+from android_bench import benchmark_binary, runner_binary
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
 
@@ -43,6 +43,19 @@ def runner_program(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler: apt-get install gcc")
     return runner_binary.build("host", tmp_path_factory.mktemp("runner"))
+
+
+@pytest.fixture(scope="session")
+def arm64_binary(tmp_path_factory: pytest.TempPathFactory) -> benchmark_binary.Binary:
+    """Our own benchmark program for emulated phones, with LiteRT's arm64 library."""
+    if shutil.which("aarch64-linux-gnu-gcc") is None:
+        pytest.skip("no compiler for arm64: apt-get install gcc-aarch64-linux-gnu")
+    folder = pathlib.Path(os.environ.get("INTONLY_ARM64", REPO / "out" / "arm64"))
+    library = folder / "site" / "ai_edge_litert" / "libLiteRt.so"
+    if not library.is_file():
+        pytest.skip(f"no {library}: run make bench-phone-arm64")
+    program = runner_binary.build("linux-arm64", tmp_path_factory.mktemp("runner_arm64"))
+    return benchmark_binary.inspect(program, library)
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,13 @@ def _statement(source: bytes, pictures: "Pictures | None") -> Statement:
         if document["kind"] == "evaluate":
             accuracy += bundle_evidence.accuracy(path, document, digest)
         else:
-            latency += bundle_evidence.latency(path, document, digest)
+            rows = bundle_evidence.latency(path, document, digest)
+            if not rows:
+                raise InputError(
+                    f"--evidence={path}: needed a latency, got none, as of emulated phones; measure "
+                    "on a real one, or leave the report out"
+                )
+            latency += rows
     return Statement(
         name=_NAME.value or pathlib.Path(_MODEL.value or _RUN_DIR.value).stem,
         description=_DESCRIPTION.value,

@@ -264,7 +264,7 @@ def _add_benchmark(
         Latency(
             row["model"],
             row["model"] == model_name,
-            row["device"],
+            bundle_evidence.described(row),
             float(row["median_us"]),
             float(row["low_us"]),
             float(row["high_us"]),
@@ -272,7 +272,7 @@ def _add_benchmark(
         for row in bundle_evidence.latency(path, document, model_sha256)
     )
     times = tuple(
-        OpTimes(row["device"], row["ms_by_op"])
+        OpTimes(bundle_evidence.described(row), row["ms_by_op"])
         for row in bundle_evidence.op_times(path, document, model_sha256)
     )
     found["latencies"] = (*found.get("latencies", ()), *latencies)

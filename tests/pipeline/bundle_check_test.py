@@ -202,8 +202,8 @@ def test_bytes_that_nothing_reads_are_refused(files):
 
 
 def test_another_format_is_refused_by_name(files):
-    card = json.loads(files[bundle.CARD]) | {"format_version": 2}
-    with pytest.raises(BundleError, match="needed format_version 1, got 2"):
+    card = json.loads(files[bundle.CARD]) | {"format_version": bundle.FORMAT_VERSION + 1}
+    with pytest.raises(BundleError, match="needed format_version 2, got 3"):
         bundle_check.check(_mended({**files, bundle.CARD: json.dumps(card).encode()}))
 
 

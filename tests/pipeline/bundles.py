@@ -42,7 +42,18 @@ def contents(num_vectors: int = 3) -> Contents:
                 "high": 1.0,
             }
         ],
-        latency=[{"model": "m", "device": "d", "median_us": 2.5, "low_us": 2.0, "high_us": 3.0}],
+        latency=[
+            {
+                "model": "m",
+                "device": "d",
+                "cluster": "big",
+                "runtime": "xnnpack",
+                "num_threads": 2,
+                "median_us": 2.5,
+                "low_us": 2.0,
+                "high_us": 3.0,
+            }
+        ],
         provenance={"training, seed": 0, "git commit": None},
     )
     carried = bundle.with_metadata(source, RULE, LABELS, statement)

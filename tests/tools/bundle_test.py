@@ -70,6 +70,7 @@ def bundled(run_tool, digits, keys, tmp_path_factory) -> pathlib.Path:
     results = {
         "device": "host",
         "runtime": "LiteRT",
+        "settings": {"num_threads": 1},
         "models": [{"model": digits, "latency": latency}],
     }
     report.write(folder / "benchmark.json", "benchmark", results, inputs=[digits])
@@ -96,7 +97,12 @@ def test_pictures_labels_and_figures_are_in_it(bundled, digits):
     contract = json.loads(files["input_contract.json"])
     assert contract["table"] == list(range(-128, 128))
     page = files["MODEL_CARD.md"].decode()
-    for shown in ("75.00 %", "25.00 to 95.00 %", "12.5 us", "host, LiteRT", "Apache-2.0"):
+    for shown in (
+        "75.00 %",
+        "25.00 to 95.00 %",
+        "| host |  | LiteRT | 1 | digits.tflite | 12.5 us |",
+        "Apache-2.0",
+    ):
         assert shown in page
     assert hashlib.sha256(digits.read_bytes()).hexdigest() in page
     assert str(bundled.parent) not in page, "no path of this machine"
