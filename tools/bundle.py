@@ -101,10 +101,11 @@ def _statement(source: bytes, pictures: "Pictures | None") -> Statement:
     accuracy: list[dict[str, Any]] = []
     latency: list[dict[str, Any]] = []
     for path in _EVIDENCE.value:
-        if bundle_evidence.kind(path) == "evaluate":
-            accuracy += bundle_evidence.accuracy(path, digest)
+        document = bundle_evidence.read(path)
+        if document["kind"] == "evaluate":
+            accuracy += bundle_evidence.accuracy(path, document, digest)
         else:
-            latency += bundle_evidence.latency(path, digest)
+            latency += bundle_evidence.latency(path, document, digest)
     return Statement(
         name=_NAME.value or pathlib.Path(_MODEL.value or _RUN_DIR.value).stem,
         description=_DESCRIPTION.value,

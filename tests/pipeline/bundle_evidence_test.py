@@ -19,8 +19,9 @@ def test_accuracy_of_the_model_and_of_its_keras_models(model, tmp_path):
     path, digest = tmp_path / "r.json", files.sha256(model)
     for inputs, name in (([model], "m.tflite (interpreter)"), ([], "float")):
         report.write(path, "evaluate", {name: {**_ROW, "recall_at_5": None}}, inputs=inputs)
-        assert bundle_evidence.kind(path) == "evaluate"
-        assert bundle_evidence.accuracy(path, digest) == [{"model": name, **_ROW}]
+        document = bundle_evidence.read(path)
+        assert document["kind"] == "evaluate"
+        assert bundle_evidence.accuracy(path, document, digest) == [{"model": name, **_ROW}]
 
 
 def test_latency(model, tmp_path):
@@ -28,8 +29,9 @@ def test_latency(model, tmp_path):
     rows = [{"model": model, "latency": latency}]
     results = {"device": "host", "runtime": "LiteRT", "models": rows}
     report.write(path, "benchmark", results, inputs=[model])
-    assert bundle_evidence.kind(path) == "benchmark"
-    assert bundle_evidence.latency(path, files.sha256(model)) == [
+    document = bundle_evidence.read(path)
+    assert document["kind"] == "benchmark"
+    assert bundle_evidence.latency(path, document, files.sha256(model)) == [
         {
             "model": "m.tflite",
             "device": "host, LiteRT",
@@ -43,15 +45,54 @@ def test_latency(model, tmp_path):
 def test_figures_of_another_model_are_refused(model, tmp_path):
     path = tmp_path / "r.json"
     report.write(path, "evaluate", {}, inputs=[model])
-    with pytest.raises(InputError, match="measure the model that is bundled"):
-        bundle_evidence.accuracy(path, "00" * 32)
+    with pytest.raises(InputError, match="measure this model"):
+        bundle_evidence.accuracy(path, bundle_evidence.read(path), "00" * 32)
     report.write(path, "benchmark", {}, inputs=[])
-    with pytest.raises(InputError, match="measure the model that is bundled"):
-        bundle_evidence.latency(path, files.sha256(model))
+    with pytest.raises(InputError, match="measure this model"):
+        bundle_evidence.latency(path, bundle_evidence.read(path), files.sha256(model))
 
 
 def test_other_reports_are_refused(tmp_path):
     path = tmp_path / "r.json"
     report.write(path, "train", {})
-    with pytest.raises(ReportError, match=r"needed a report of tools\.evaluate or tools\.bench"):
-        bundle_evidence.kind(path)
+    with pytest.raises(ReportError, match=r"needed a report of one of tools\.bench"):
+        bundle_evidence.read(path)
+
+
+def _phones(model, latency):
+    cell = {"model": str(model), "runtime": "xnnpack", "num_threads": 2, "cluster": "big"}
+    measured = {
+        "cell": cell,
+        "model_sha256": files.sha256(model),
+        "latency": latency,
+        "ms_by_op": {} if latency is None else {"CONV_2D": 1.5},
+    }
+    header = {"phone": "Pixel", "is_emulated": latency is None}
+    return {"device": ["S1"], "phones": [{"header": header, "cells": [measured]}]}
+
+
+def test_latency_and_op_times_of_phones(model, tmp_path):
+    path, digest = tmp_path / "r.json", files.sha256(model)
+    found = {"median_us": {"median": 2.0, "low": 1.0, "high": 3.0}}
+    report.write(path, "benchmark", _phones(model, found), inputs=[model])
+    document = bundle_evidence.read(path)
+    (row,) = bundle_evidence.latency(path, document, digest)
+    assert (row["device"], row["median_us"]) == ("Pixel, big, xnnpack, 2 threads", 2.0)
+    (times,) = bundle_evidence.op_times(path, document, digest)
+    assert times == {"device": row["device"], "ms_by_op": {"CONV_2D": 1.5}}
+    assert bundle_evidence.op_times(path, document, "00" * 32) == []
+
+
+def test_emulated_phones_have_no_latency(model, tmp_path):
+    path = tmp_path / "r.json"
+    report.write(path, "benchmark", _phones(model, None), inputs=[model])
+    document = bundle_evidence.read(path)
+    assert bundle_evidence.latency(path, document, files.sha256(model)) == []
+    assert bundle_evidence.op_times(path, document, files.sha256(model)) == []
+
+
+def test_a_damaged_report_is_told_as_one(model, tmp_path):
+    path = tmp_path / "r.json"
+    report.write(path, "benchmark", {"models": []}, inputs=[model])
+    with pytest.raises(ReportError, match=r"r\.json: lacks what its figures need \(KeyError"):
+        bundle_evidence.latency(path, bundle_evidence.read(path), files.sha256(model))
