@@ -248,11 +248,13 @@ def test_a_message_that_nobody_writes_is_found():
 
 
 def test_demo_ends_with_verdicts_and_files(demo):
-    _, shown = demo
+    folder, shown = demo
     table = shown[shown.rindex("accuracy") :]
     assert table.count("yes") == 3
     assert "out/demo/model_int8.tflite" in table
     assert re.search(r"^out/demo/bundle.zip +for the app team", table, re.MULTILINE)
+    assert re.search(r"^out/demo/report.html +for a reviewer", table, re.MULTILINE)
+    assert "</html>" in (folder / "report.html").read_text()
 
 
 def test_demo_ends_with_a_bundle_that_proves_itself(demo):

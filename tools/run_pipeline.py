@@ -1,4 +1,4 @@
-"""Takes a model the whole road: train, convert, certify, verify, evaluate, benchmark, bundle.
+"""Takes a model the whole road, from training to a bundle and a report.
 
   python -m tools.run_pipeline --output_dir=out/demo
 
@@ -40,8 +40,13 @@ _SEED = flags.DEFINE_integer("seed", 0, "Fixes every random choice.", 0)
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 64, "Pictures whose tensors are compared.", 1)
 _RESUME = flags.DEFINE_bool("resume", False, "Continue an interrupted run.")
 
+# Whose JSON the report shows.
+_STAGES = (
+    *("certify", "verify", "evaluate_keras", "evaluate_float", "evaluate_int8"),
+    *("benchmark", "debug"),
+)
 _CHECK_FAILED = 1
-_CHECKS = ("certify", "verify", "verify_bundle")  # Tools whose exit code 1 is a verdict.
+_CHECKS = ("certify", "verify", "verify_bundle", "report")  # Tools whose exit code 1 is a verdict.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +75,11 @@ class Paths:
         """What an app team gets."""
         return self.folder / "bundle.zip"
 
+    @property
+    def page(self) -> pathlib.Path:
+        """What a reviewer gets."""
+        return self.folder / "report.html"
+
     def report(self, stage: str) -> pathlib.Path:
         """A stage's JSON report."""
         return self.folder / f"{stage}.json"
@@ -93,20 +103,30 @@ def main() -> int:
         ),
     ]
     _run("evaluate", run_dir, f"--report={paths.report('evaluate_keras')}")
+    _run(
+        *("evaluate", f"--model={paths.float_model}", "--engine=litert", run_dir),
+        f"--report={paths.report('evaluate_float')}",
+    )
     _run("evaluate", model, run_dir, f"--report={paths.report('evaluate_int8')}")
     _run(
         *("benchmark", "--device=host", f"--model={paths.float_model}", model),
         f"--report={paths.report('benchmark')}",
     )
+    _run("debug", model, run_dir, f"--report={paths.report('debug')}")
     if any(failed):
         paths.bundle.unlink(missing_ok=True)  # One of an earlier, better model.
     else:
-        stages = ("evaluate_keras", "evaluate_int8", "benchmark")
-        evidence = ",".join(str(paths.report(stage)) for stage in stages)
-        _run("bundle", model, run_dir, f"--output={paths.bundle}", f"--evidence={evidence}")
+        evidence = _evidence(paths, "evaluate_keras", "evaluate_int8", "benchmark")
+        _run("bundle", model, run_dir, f"--output={paths.bundle}", evidence)
         failed.append(_run("verify_bundle", f"--bundle={paths.bundle}"))
+    evidence = _evidence(paths, *_STAGES)
+    failed.append(_run("report", model, run_dir, f"--output={paths.page}", evidence))
     _print(paths)
     return _CHECK_FAILED if any(failed) else 0
+
+
+def _evidence(paths: Paths, *stages: str) -> str:
+    return "--evidence=" + ",".join(str(paths.report(stage)) for stage in stages)
 
 
 def _train_flags(paths: Paths) -> list[str]:
@@ -172,7 +192,10 @@ def _print(paths: Paths) -> None:
     console = cli.console()
     console.print()
     console.print(table)
-    notes = {paths.bundle: "for the app team; tools.verify_bundle checks it"}
+    notes = {
+        paths.bundle: "for the app team; tools.verify_bundle checks it",
+        paths.page: "for a reviewer; open it in a browser",
+    }
     found = sorted(paths.folder.iterdir())
     width = max(len(str(path)) for path in found)
     for path in found:
