@@ -41,10 +41,7 @@ _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 64, "Pictures whose tensors are
 _RESUME = flags.DEFINE_bool("resume", False, "Continue an interrupted run.")
 
 # Whose JSON the report shows.
-_STAGES = (
-    *("certify", "verify", "evaluate_keras", "evaluate_float", "evaluate_int8"),
-    *("benchmark", "debug"),
-)
+_STAGES = ("certify", "verify", "evaluate_keras", "evaluate_int8", "benchmark", "debug")
 _CHECK_FAILED = 1
 _CHECKS = ("certify", "verify", "verify_bundle", "report")  # Tools whose exit code 1 is a verdict.
 
@@ -103,10 +100,6 @@ def main() -> int:
         ),
     ]
     _run("evaluate", run_dir, f"--report={paths.report('evaluate_keras')}")
-    _run(
-        *("evaluate", f"--model={paths.float_model}", "--engine=litert", run_dir),
-        f"--report={paths.report('evaluate_float')}",
-    )
     _run("evaluate", model, run_dir, f"--report={paths.report('evaluate_int8')}")
     _run(
         *("benchmark", "--device=host", f"--model={paths.float_model}", model),
