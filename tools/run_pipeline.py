@@ -1,9 +1,10 @@
-"""Takes a model the whole road: train, convert, certify, verify, evaluate, benchmark.
+"""Takes a model the whole road, from training to a bundle and a report.
 
   python -m tools.run_pipeline --output_dir=out/demo
 
-Runs the other tools as a user would and shows their commands; ends with one table. Exit code 0: all
-good; 1: a check failed (the table says which); 2: the request cannot be served.
+Runs the other tools as a user would and shows their commands; ends with one table and a list of the
+files. A model that fails a check is not bundled. Exit code 0: all good; 1: a check failed (the
+table says which); 2: the request cannot be served.
 """
 
 import dataclasses
@@ -39,7 +40,10 @@ _SEED = flags.DEFINE_integer("seed", 0, "Fixes every random choice.", 0)
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 64, "Pictures whose tensors are compared.", 1)
 _RESUME = flags.DEFINE_bool("resume", False, "Continue an interrupted run.")
 
+# Whose JSON the report shows.
+_STAGES = ("certify", "verify", "evaluate_keras", "evaluate_int8", "benchmark", "debug")
 _CHECK_FAILED = 1
+_CHECKS = ("certify", "verify", "verify_bundle", "report")  # Tools whose exit code 1 is a verdict.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +67,16 @@ class Paths:
         """The float model, for comparison."""
         return self.folder / "model_float.tflite"
 
+    @property
+    def bundle(self) -> pathlib.Path:
+        """What an app team gets."""
+        return self.folder / "bundle.zip"
+
+    @property
+    def page(self) -> pathlib.Path:
+        """What a reviewer gets."""
+        return self.folder / "report.html"
+
     def report(self, stage: str) -> pathlib.Path:
         """A stage's JSON report."""
         return self.folder / f"{stage}.json"
@@ -78,19 +92,34 @@ def main() -> int:
     _run("train", *_train_flags(paths), *data)
     _run("convert", run_dir, f"--output={paths.model}")
     _run("convert", "--float", run_dir, f"--output={paths.float_model}")
-    certified = _run("certify", model, f"--report={paths.report('certify')}")
-    verified = _run(
-        *("verify", model, run_dir, f"--num_inputs={_NUM_INPUTS.value}"),
-        f"--report={paths.report('verify')}",
-    )
+    failed = [
+        _run("certify", model, f"--report={paths.report('certify')}"),
+        _run(
+            *("verify", model, run_dir, f"--num_inputs={_NUM_INPUTS.value}"),
+            f"--report={paths.report('verify')}",
+        ),
+    ]
     _run("evaluate", run_dir, f"--report={paths.report('evaluate_keras')}")
     _run("evaluate", model, run_dir, f"--report={paths.report('evaluate_int8')}")
     _run(
         *("benchmark", "--device=host", f"--model={paths.float_model}", model),
         f"--report={paths.report('benchmark')}",
     )
+    _run("debug", model, run_dir, f"--report={paths.report('debug')}")
+    if any(failed):
+        paths.bundle.unlink(missing_ok=True)  # One of an earlier, better model.
+    else:
+        evidence = _evidence(paths, "evaluate_keras", "evaluate_int8", "benchmark")
+        _run("bundle", model, run_dir, f"--output={paths.bundle}", evidence)
+        failed.append(_run("verify_bundle", f"--bundle={paths.bundle}"))
+    evidence = _evidence(paths, *_STAGES)
+    failed.append(_run("report", model, run_dir, f"--output={paths.page}", evidence))
     _print(paths)
-    return _CHECK_FAILED if certified or verified else 0
+    return _CHECK_FAILED if any(failed) else 0
+
+
+def _evidence(paths: Paths, *stages: str) -> str:
+    return "--evidence=" + ",".join(str(paths.report(stage)) for stage in stages)
 
 
 def _train_flags(paths: Paths) -> list[str]:
@@ -122,7 +151,7 @@ def _run(tool: str, *arguments: str) -> int:
     code = subprocess.run(
         [sys.executable, "-m", f"tools.{tool}", *arguments], check=False
     ).returncode
-    if code not in (0, _CHECK_FAILED) or (code and tool not in ("certify", "verify")):
+    if code not in (0, _CHECK_FAILED) or (code and tool not in _CHECKS):
         error = IntonlyError(f"tools.{tool} ended with exit code {code}; its message is above")
         error.exit_code = code if code > 0 else cli.EXIT_CANNOT_SERVE
         raise error
@@ -156,8 +185,16 @@ def _print(paths: Paths) -> None:
     console = cli.console()
     console.print()
     console.print(table)
-    for path in sorted(paths.folder.iterdir()):
-        print(path)
+    notes = {
+        paths.bundle: "for the app team; tools.verify_bundle checks it",
+        paths.page: "for a reviewer; open it in a browser",
+    }
+    found = sorted(paths.folder.iterdir())
+    width = max(len(str(path)) for path in found)
+    for path in found:
+        print(f"{path!s:{width}}  {notes.get(path, '')}".rstrip())
+    if not paths.bundle.exists():
+        print("no bundle was made: a model that fails a check is not for an app team")
 
 
 def _verdict(good: Any) -> str:

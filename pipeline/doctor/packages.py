@@ -4,7 +4,9 @@ Reads the two files itself: tomllib is newer than Python 3.10, `packaging` may n
 knows what these two files say, not all that such files may say.
 """
 
+import ast
 import importlib.metadata
+import os
 import pathlib
 import platform
 import re
@@ -17,6 +19,8 @@ _INSTALL = (
     "`python -m pip install --require-hashes --requirement requirements.txt` in an environment of "
     "its own, or `make test`, which makes .venv"
 )
+
+_VERSIONED = "python_full_version"  # The name in a marker whose values are ordered.
 
 _Version = tuple[int, ...]
 _Condition = tuple[str, str]  # An operator and a version: (">=", "2.21").
@@ -63,11 +67,16 @@ def needed(pyproject: str) -> dict[str, tuple[_Condition, ...]]:
 
 def pins(requirements: str, python: str, platform_: str) -> dict[str, str]:
     """Returns the version of each package that requirements.txt pins for a Python on a platform."""
+    environment = {
+        _VERSIONED: python,
+        "sys_platform": platform_,
+        "os_name": os.name,
+        "implementation_name": sys.implementation.name,
+        "platform_python_implementation": platform.python_implementation(),
+    }
     lines = re.findall(r"^([\w.-]+)==(\S+)(?: ; (.*?))? \\$", requirements, re.MULTILINE)
     return {
-        _normal(name): version
-        for name, version, marker in lines
-        if _applies(marker, {"python_full_version": python, "sys_platform": platform_})
+        _normal(name): version for name, version, marker in lines if _applies(marker, environment)
     }
 
 
@@ -109,14 +118,18 @@ def _conditions(versions: str) -> tuple[_Condition, ...]:
 
 
 def _applies(marker: str, environment: Mapping[str, str]) -> bool:
-    for name, operator, value in re.findall(r"(\w+) (==|>=|<) '([^']*)'", marker):
-        actual = environment[name]
-        if name == "sys_platform":
-            if actual != value:
-                return False
-        elif not _admits([(operator, value)], actual):
-            return False
-    return True
+    """Returns whether a marker, whose grammar is a part of Python's, holds."""
+    return not marker or _holds(ast.parse(marker, mode="eval").body, environment)
+
+
+def _holds(node: ast.expr, environment: Mapping[str, str]) -> bool:
+    if isinstance(node, ast.BoolOp):
+        parts = [_holds(value, environment) for value in node.values]
+        return all(parts) if isinstance(node.op, ast.And) else any(parts)
+    name, operator, value = re.findall(r"^(\w+) (==|!=|>=|<) '([^']*)'$", ast.unparse(node))[0]
+    if name == _VERSIONED:
+        return _admits([(operator, value)], environment[name])
+    return (environment[name] == value) == (operator == "==")
 
 
 def _admits(conditions: Sequence[_Condition], version: str) -> bool:
