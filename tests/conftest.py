@@ -20,6 +20,9 @@ hypothesis.settings.load_profile("repeatable")
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+# Tools run in hundreds of processes, which need not all compile the same sources.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def shared_dir() -> pathlib.Path:

@@ -23,7 +23,6 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 
 import rich.box
-import scipy.stats
 from absl import flags
 from rich.table import Table
 
@@ -86,6 +85,8 @@ class Mean:
         """Half the width of Student's interval at _CONFIDENCE."""
         if self.standard_error is None:
             return None
+        import scipy.stats  # Here: it takes most of the time that the tool takes to start.
+
         quantile = float(scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, self.count - 1))
         return quantile * self.standard_error
 

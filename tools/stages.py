@@ -61,6 +61,8 @@ class Stages:
     ) -> None:
         """Trains a copy of the float run `float_dir` on, unless it is trained.
 
+        Its layers are not measured; tools.layers does that on request.
+
         Args:
           log: Where output goes.
           float_dir: The finished float run.
@@ -76,7 +78,8 @@ class Stages:
         if (run_dir / "train.json").exists():
             return
         begun = any((run_dir / "checkpoints").glob("qat-*"))
-        self.run(log, "train", f"--run_dir={run_dir}", "--resume", *([] if begun else flags))
+        given = ["--resume", "--layer_images=0", *([] if begun else flags)]
+        self.run(log, "train", f"--run_dir={run_dir}", *given)
 
 
 @contextlib.contextmanager

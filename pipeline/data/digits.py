@@ -3,6 +3,9 @@
 Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998.
 """
 
+import importlib.util
+import pathlib
+
 import numpy as np
 
 from pipeline.data import augmentation, pictures, randomness
@@ -44,8 +47,17 @@ def to_pixels(values: np.ndarray) -> np.ndarray:
 
 
 def _read_scans() -> tuple[np.ndarray, np.ndarray]:
-    """Returns uint8[1797, 8, 8, 1] and int32[1797]."""
-    from sklearn import datasets  # here: it takes a second to import, and only digits needs it
+    """Returns uint8[1797, 8, 8, 1] and int32[1797].
 
-    bunch = datasets.load_digits()
-    return to_pixels(bunch.images)[..., None], bunch.target.astype(np.int32)
+    Raises:
+      DataError: scikit-learn is not installed, or has the scans no more where they were.
+    """
+    # As sklearn.datasets.load_digits does, whose import takes a second.
+    found = importlib.util.find_spec("sklearn")
+    folders = (found.submodule_search_locations if found else None) or ["."]
+    path = pathlib.Path(folders[0], "datasets", "data", "digits.csv.gz")
+    try:
+        rows = np.loadtxt(path, np.int32, delimiter=",")
+    except (OSError, ValueError) as error:
+        raise DataError(f"digits needs the scans that scikit-learn brings: {error}") from error
+    return to_pixels(rows[:, :-1]).reshape(-1, 8, 8, 1), rows[:, -1]

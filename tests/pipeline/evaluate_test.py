@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from pipeline import evaluate, flatbuffer
 from pipeline.data import InputSpec
@@ -17,6 +18,16 @@ def test_accuracy_has_wilsons_interval():
     result = evaluate.accuracy(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 0]))
     assert (result.num_correct, result.num_images, result.share) == (3, 4, 0.75)
     assert (result.low, result.high) == pytest.approx((0.3006, 0.9544), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("num_correct", "count"), [(0, 7), (7, 7), (1, 1), (60, 101), (9999, 10**4)]
+)
+def test_wilsons_interval_is_scipys(num_correct, count):
+    labels = np.arange(count) < num_correct
+    result = evaluate.accuracy(np.ones(count, bool), labels)
+    expected = scipy.stats.binomtest(num_correct, count).proportion_ci(0.95, "wilson")
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 @pytest.mark.parametrize("engine", ["interpreter", "litert"])

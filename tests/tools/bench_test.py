@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline import data
 from pipeline.data.cifar10 import CLASS_NAMES
+from pipeline.legacy_keras import tf_keras
+from pipeline.run_dir import RunDir
+from pipeline.train_config import TrainConfig
 
+_L = tf_keras.layers
 _PER_CLASS = {"train": 7, "test": 2}
 
 
@@ -30,7 +35,7 @@ def accuracy(run_tool, pictures, tmp_path_factory):
     """(output folder, what the terminal shows) of bench_accuracy on one cell."""
     folder = tmp_path_factory.mktemp("bench")
     arguments = (
-        *("--net=mobilenet_v1", "--scheme=int8_per_tensor", "--seeds=1", "--num_jobs=1"),
+        *("--net=resnet_cifar", "--scheme=int8_per_tensor", "--seeds=1", "--num_jobs=1"),
         *("--float_epochs=1", "--qat_epochs=1", "--num_verified=2"),
         *(f"--data_dir={pictures}", f"--output_dir={folder}"),
     )
@@ -43,11 +48,11 @@ def accuracy(run_tool, pictures, tmp_path_factory):
 def test_accuracy(accuracy):
     folder, _, shown = accuracy
     (cell,) = json.loads((folder / "accuracy.json").read_text())["results"]["cells"]
-    assert (cell["net"], cell["scheme"]) == ("mobilenet_v1", "int8_per_tensor")
+    assert (cell["net"], cell["scheme"]) == ("resnet_cifar", "int8_per_tensor")
     assert cell["certified"]
     assert cell["exact"]
     assert cell["max_layer_difference"] <= 1
-    assert "mobilenet_v1 int8_per_tensor: int8 - float" in shown
+    assert "resnet_cifar int8_per_tensor: int8 - float" in shown
 
 
 def test_accuracy_that_is_done_is_not_measured_again(accuracy, run_tool):
@@ -58,11 +63,34 @@ def test_accuracy_that_is_done_is_not_measured_again(accuracy, run_tool):
     assert [path.read_text() for path in folder.glob("*/log.txt")] == logs
 
 
-def test_ill_conditioned(accuracy, run_tool, tmp_path):
-    folder, _, _ = accuracy
+@pytest.fixture
+def float_run(pictures, tmp_path):
+    """A run whose float model has each kind of convolution with batch normalization."""
+    spec = data.default_spec("cifar10")
+    tf_keras.utils.set_random_seed(1)
+    x = inputs = tf_keras.Input(spec.shape, name="input")
+    for layer in (
+        _L.Conv2D(8, 3, strides=4, use_bias=False, name="first"),
+        _L.DepthwiseConv2D(3, use_bias=False, name="depthwise"),
+        _L.Conv2D(16, 1, use_bias=False, name="pointwise"),
+    ):
+        x = _L.BatchNormalization(name=f"{layer.name}_bn")(layer(x))
+        x = _L.ReLU(6.0, name=f"{layer.name}_relu")(x)
+    x = _L.GlobalAveragePooling2D(name="pool")(x)
+    model = tf_keras.Model(inputs, _L.Dense(10, name="logits")(x))
+    num_train = len(CLASS_NAMES) * _PER_CLASS["train"]
+    config = TrainConfig("small", "cifar10", data_dir=str(pictures), batch_size=num_train)
+    run = RunDir(tmp_path / "float", config, spec, CLASS_NAMES, num_train)
+    run.path.mkdir()
+    run.save()
+    model.save(run.float_model)
+    return run
+
+
+def test_ill_conditioned(float_run, run_tool, tmp_path):
     report = tmp_path / "report.json"
     done = run_tool(
-        *("bench_ill_conditioned", f"--run_dir={folder / 'mobilenet_v1_0' / 'float'}"),
+        *("bench_ill_conditioned", f"--run_dir={float_run.path}"),
         *("--steps=1", f"--report={report}"),
     )
     assert done.returncode == 0, done.stderr

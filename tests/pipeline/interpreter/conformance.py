@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import flatbuffer
 from pipeline.errors import ModelError, UnsupportedOpError
+from pipeline.graph import Subgraph
 from pipeline.interpreter import Interpreter, engines
 from pipeline.interpreter.op_context import OpContext
 from tests.pipeline.interpreter.integer_array import watch
@@ -49,10 +50,11 @@ class Case:
 def check(oracle: Oracle, case: Case, engines: Sequence[str] = ("reference",)) -> None:
     """Compares our outputs with each engine's, bit for bit; no step of ours may make a float."""
     collect(case.model, engines, case.inputs)
+    graph = flatbuffer.read(case.model).main
     for engine in engines:
         expected = oracle.run(case.model, *case.inputs, kernels=engine)
         actual = Interpreter(case.model, engine, "x86_64").run(*case.inputs)
-        watched = evaluate_watched(case, engine)
+        watched = evaluate_watched(graph, case.inputs, engine)
         for ours, watched_ours, theirs in zip(actual, watched, expected, strict=True):
             assert ours.dtype == theirs.dtype
             np.testing.assert_array_equal(ours, theirs, engine)
@@ -103,12 +105,13 @@ def fails(position: int, model: bytes, *inputs: object) -> None:
         run(model, *inputs)
 
 
-def evaluate_watched(case: Case, engine: str) -> tuple[np.ndarray, ...]:
+def evaluate_watched(
+    graph: Subgraph, inputs: Sequence[np.ndarray], engine: str
+) -> tuple[np.ndarray, ...]:
     """Runs the kernel alone, every array watched for floats; returns its outputs."""
-    graph = flatbuffer.read(case.model).main
     op = graph.operators[0]
     kernel, context = engines.choose(engine, OpContext.of(op, graph, "x86_64"))
-    given = dict(zip(graph.inputs, case.inputs, strict=True))
+    given = dict(zip(graph.inputs, inputs, strict=True))
     operands = [
         None if tensor is None else watch(given.get(tensor.index, tensor.data))
         for tensor in context.inputs
