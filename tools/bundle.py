@@ -108,8 +108,8 @@ def _statement(source: bytes, pictures: "Pictures | None") -> Statement:
             rows = bundle_evidence.latency(path, document, digest)
             if not rows:
                 raise InputError(
-                    f"--evidence={path}: needed a latency, got none, as of emulated phones; measure "
-                    "on a real one, or leave the report out"
+                    f"--evidence={path}: needed a latency, got none, as of emulated phones; "
+                    "measure on a real one, or leave the report out"
                 )
             latency += rows
     return Statement(
