@@ -38,7 +38,7 @@ class PhasePlan:
       eval_batches: Returns the held-out batches that this process judges.
       flags_at: step -> flags of the model in that step; constant over long stretches.
       set_flags: Sets such flags; the training step is traced anew whenever they change.
-      before_step: Called with the number of each step before it, again where a run is resumed.
+      after_step: Called after each step with the number of steps done, before anything is saved.
       loss: Mean over a batch; the model's own losses (regularization) are added.
     """
 
@@ -49,7 +49,7 @@ class PhasePlan:
     eval_batches: Callable[[], Iterable[Batch]]
     flags_at: Callable[[int], Mapping[str, bool]] = lambda _: {}
     set_flags: Callable[[Mapping[str, bool]], None] = lambda _: None
-    before_step: Callable[[int], None] = lambda _: None
+    after_step: Callable[[int], None] = lambda _: None
     loss: Loss = cross_entropy
 
 
@@ -141,7 +141,6 @@ class PhaseTrainer:
 
     def _step(self, pictures: tf.Tensor, labels: tf.Tensor) -> None:
         step = self.progress.step
-        self._plan.before_step(step)
         if (flags := self._plan.flags_at(step)) != self._flags:
             self._plan.set_flags(flags)
             self._flags = flags
@@ -156,6 +155,7 @@ class PhaseTrainer:
             loss_sum=self.progress.loss_sum + float(loss),
             num_correct=self.progress.num_correct + int(num_correct),
         )
+        self._plan.after_step(step + 1)
 
     def _end_epoch(self, number: int) -> None:
         done = self.progress

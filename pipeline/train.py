@@ -25,10 +25,10 @@ from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
 from pipeline.run_dir import RunDir, is_begun
 from pipeline.strategy import Replicas
-from pipeline.train_config import TrainConfig, default_freeze_bn_step
+from pipeline.train_config import TrainConfig
 
-# From which batch norm's statistics are measured before they are frozen: enough for the mean of
-# 2,000 pictures at the default batch size.
+# From which batch norm's statistics are measured when they are frozen, or in the end: those of 2,000
+# pictures at the default batch size.
 MEASURED_BATCHES = 32
 
 
@@ -199,10 +199,10 @@ def _train_qat(
         return stages.train_batches(config.float_epochs + epoch, skip)
 
     num_steps = config.qat_epochs * run_dir.steps_per_epoch
-    freeze_bn_step = _freeze_bn_step(config, num_steps)
+    freeze_bn_step = num_steps if config.freeze_bn_step is None else config.freeze_bn_step
 
-    def before_step(step: int) -> None:
-        if 0 < step == freeze_bn_step:
+    def after_step(num_done: int) -> None:
+        if num_done == min(freeze_bn_step, num_steps):
             batches = itertools.islice(train_batches(config.qat_epochs, 0), MEASURED_BATCHES)
             stages.measure_batch_norm(model, (pictures for pictures, _ in batches))
 
@@ -214,7 +214,7 @@ def _train_qat(
         eval_batches=stages.eval_batches,
         flags_at=_qat_flags(config, num_steps, freeze_bn_step),
         set_flags=lambda flags: stages.set_phase(model, **flags),
-        before_step=before_step,
+        after_step=after_step,
         loss=_qat_loss(config, teacher or float_model),
     )
     trainer = PhaseTrainer(plan, model, run_dir, replicas)
@@ -250,11 +250,6 @@ def _teacher_file(config: TrainConfig) -> pathlib.Path | None:
     path = pathlib.Path(config.teacher)
     is_run = path.is_dir() and is_begun(path)
     return RunDir.open(path, "float_model").float_model if is_run else path
-
-
-def _freeze_bn_step(config: TrainConfig, num_steps: int) -> int:
-    step = config.freeze_bn_step
-    return default_freeze_bn_step(num_steps) if step is None else step
 
 
 def _qat_flags(

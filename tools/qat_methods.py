@@ -9,12 +9,12 @@ import functools
 import itertools
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from pipeline import convert, qat, strategy, train, train_config
+from pipeline import convert, qat, strategy, train
 from pipeline.distillation import Distillation, Loss, cross_entropy
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
@@ -131,23 +131,16 @@ def _ours(
     qat.calibrate(model, np.split(setup.calibration, _CALIBRATION_BATCHES))
     loss: Loss = _DISTILLATION.loss(net) if distilled else cross_entropy
 
-    freeze_step = train_config.default_freeze_bn_step(setup.steps)
-
-    def flags_at(step: int) -> Mapping[str, bool]:
-        return {"freeze_batch_norm": step >= freeze_step}
-
-    def before_step(step: int) -> None:
-        if step == freeze_step:
-            batches = setup.pictures.train_batches(setup.seed + 1)
-            qat.measure_batch_norm(
-                model, (x for x, _ in itertools.islice(batches, train.MEASURED_BATCHES))
+    def after_step(num_done: int) -> None:
+        if num_done == setup.steps:
+            batches = itertools.islice(
+                setup.pictures.train_batches(setup.seed + 1), train.MEASURED_BATCHES
             )
+            qat.measure_batch_norm(model, (pictures for pictures, _ in batches))
 
     share = setup.train(
         model,
-        flags_at=flags_at,
-        set_flags=lambda flags: qat.set_phase(model, qat.Phase(**flags)),
-        before_step=before_step,
+        after_step=after_step,
         loss=loss,
     )
     qat.set_phase(model, qat.Phase(freeze_batch_norm=True, update_ranges=False))

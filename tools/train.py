@@ -112,9 +112,7 @@ _CONFIG_FLAGS = (
     _integer("activation_bits", "Bits of an activation, 4 to 8; default: the scheme's.", 4),
     _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
     _integer("quant_delay", "First QAT step that rounds activations.", 0),
-    _integer(
-        "freeze_bn_step", "First QAT step with frozen batch norm; default: at 9/10 of QAT.", 0
-    ),
+    _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: never.", 0),
     _integer("freeze_ranges_step", "First QAT step with frozen ranges; default: never.", 0),
     _integer("calibration_batches", "Batches that set the ranges before QAT.", 1),
     _string(

@@ -290,7 +290,8 @@ def test_qat_of_a_given_model(tmp_path, kill_at_batch):
 
 @pytest.mark.parametrize("kill_at_batch", [None, 16])
 def test_phases_switch_at_their_steps(tmp_path, kill_at_batch):
-    config = dataclasses.replace(_CONFIG, quant_delay=2, freeze_ranges_step=7, checkpoint_steps=1)
+    config = dataclasses.replace(_CONFIG, quant_delay=2, freeze_bn_step=5, freeze_ranges_step=7)
+    config = dataclasses.replace(config, checkpoint_steps=1)
     run, stages = _run_dir(tmp_path / "run", config), Stages(kill_at_batch)
     if kill_at_batch is not None:  # In QAT's step 4: ten of float, two of calibration before it.
         with pytest.raises(Killed):
@@ -308,8 +309,8 @@ def test_phases_switch_at_their_steps(tmp_path, kill_at_batch):
     switches = [
         phase(False, True, False),  # Step 0.
         phase(True, True, False),  # Step 2.
-        phase(True, False, False),  # Step 7.
-        phase(True, False, True),  # Step 9, nine tenths of QAT.
+        phase(True, True, True),  # Step 5.
+        phase(True, False, True),  # Step 7.
         {"update_ranges": False, "freeze_batch_norm": True},  # Done.
     ]
     assert stages.phases == (switches if kill_at_batch is None else switches[1:])
