@@ -27,8 +27,8 @@ from pipeline.run_dir import RunDir, is_begun
 from pipeline.strategy import Replicas
 from pipeline.train_config import TrainConfig
 
-# From which batch norm's statistics are measured when they are frozen, or in the end: those of 2,000
-# pictures at the default batch size.
+# Of which batch norm's statistics are measured when they are frozen, or in the end: 2,000 pictures
+# at the default batch size.
 MEASURED_BATCHES = 32
 
 
