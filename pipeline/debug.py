@@ -11,16 +11,17 @@ answers for itself alone, step by step from the unrounded layer to the integer o
   activation rounding   its output's grid
   kernel arithmetic     the integer op itself
 
-What a step adds to the error is its part. Layers without weights begin at clipping.
+What a step adds to the error is its part. Layers without weights begin at clipping. How the errors
+of all layers add up on their way through the network is told beside: accumulated_error.py.
 """
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from pipeline import flatbuffer, layer_ops, qat
+from pipeline import accumulated_error, flatbuffer, layer_ops, noise, qat
+from pipeline.accumulated_error import AccumulatedError
 from pipeline.errors import ModelError
 from pipeline.graph import ABSENT, Operator, Subgraph, Tensor
 from pipeline.legacy_keras import tf, tf_keras
@@ -28,8 +29,8 @@ from pipeline.qat import fake_quant
 from pipeline.qat.layers import FoldedLayer
 from pipeline.quant_params import QUANTIZED_LIMITS
 
-_EVALUATION = qat.Phase(freeze_batch_norm=True, update_ranges=False)
-_UNROUNDED = dataclasses.replace(_EVALUATION, quantize_activations=False)
+# A layer without folded weights has none that a step of its own could round.
+_UNROUNDED = dataclasses.replace(qat.EVALUATION, quantize_activations=False)
 
 # Where an op keeps its weights and bias, and the axes that make the layer's kernel of its weights;
 # of a depthwise convolution, a reshape does.
@@ -54,6 +55,8 @@ class LayerErrors:
       cosine: Of the angle between the integer op's output and the unrounded layer's.
       parts: Share of each step's own noise in that of all steps, by its name; 0 to 1.
       worst_channels: Up to three (channel, share of the noise), the worst first.
+      network: Against the unrounded network from the same pictures: the errors of all layers up to
+        this one.
     """
 
     layer: str
@@ -64,6 +67,7 @@ class LayerErrors:
     cosine: float | None
     parts: Mapping[str, float]
     worst_channels: tuple[tuple[int, float], ...]
+    network: AccumulatedError
 
     @property
     def cause(self) -> str:
@@ -87,8 +91,12 @@ def measure(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> tupl
     graph = flatbuffer.read(model).main
     pairs = layer_ops.pair(graph, qat_model)
     values = layer_ops.record(model, graph, codes)
-    qat.set_phase(qat_model, _EVALUATION)
-    return tuple(_errors(_Place(graph, op, values), layer) for op, layer in pairs)
+    qat.set_phase(qat_model, qat.EVALUATION)
+    accumulated = accumulated_error.measure(graph, pairs, values, qat_model, codes)
+    return tuple(
+        _errors(_Place(graph, op, values), layer, network)
+        for (op, layer), network in zip(pairs, accumulated, strict=True)
+    )
 
 
 def suspects(errors: tuple[LayerErrors, ...]) -> list[LayerErrors]:
@@ -118,11 +126,11 @@ class _Place:
         return self.graph.tensors[indices[0]] if indices and indices[0] != ABSENT else None
 
 
-def _errors(place: _Place, layer: qat.QuantizedLayer) -> LayerErrors:
+def _errors(place: _Place, layer: qat.QuantizedLayer, network: AccumulatedError) -> LayerErrors:
     output = place.output
     integer = layer_ops.real_values(output, place.values[output.index]).astype(np.float64)
     shape = integer.shape
-    fake_quant_ = _call(place, layer, _EVALUATION).reshape(shape)
+    fake_quant_ = _call(place, layer, qat.EVALUATION).reshape(shape)
     stages = {
         name: layer_ops.fused(place.op, y).astype(np.float64).reshape(shape)
         for name, y in _real_stages(place, layer)
@@ -138,11 +146,12 @@ def _errors(place: _Place, layer: qat.QuantizedLayer) -> LayerErrors:
         layer=layer.name,
         op_index=place.op.index,
         op=place.op.op,
-        integer_db=_decibel(reference, error),
-        fake_quant_db=_decibel(reference, fake_quant_ - reference),
-        cosine=_cosine(integer, reference),
+        integer_db=noise.decibel(reference, error),
+        fake_quant_db=noise.decibel(reference, fake_quant_ - reference),
+        cosine=noise.cosine(integer, reference),
         parts=_parts(stages),
         worst_channels=_worst_channels(error),
+        network=network,
     )
 
 
@@ -200,11 +209,8 @@ def _stored(place: _Place, layer: FoldedLayer, x: Tensor) -> tuple[np.ndarray, n
 
 def _call(place: _Place, layer: qat.QuantizedLayer, phase: qat.Phase) -> np.ndarray:
     """Returns what a layer computes in a phase of the real values of its op's inputs."""
-    before, layer.phase = layer.phase, phase
-    try:
+    with qat.in_phase([layer], phase):
         return layer_ops.call(place.graph, place.op, layer, place.values)
-    finally:
-        layer.phase = before
 
 
 def _limits(place: _Place) -> tuple[float, float, float]:
@@ -222,26 +228,16 @@ def _limits(place: _Place) -> tuple[float, float, float]:
 
 def _parts(stages: Mapping[str, np.ndarray]) -> dict[str, float]:
     names, values = list(stages), list(stages.values())
-    noises = {
+    powers = {
         name: float(np.square(after - before).sum())
         for name, before, after in zip(names[1:], values[:-1], values[1:], strict=True)
     }
-    total = sum(noises.values())
-    return {name: noise / total if total else 0.0 for name, noise in noises.items()}
+    total = sum(powers.values())
+    return {name: power / total if total else 0.0 for name, power in powers.items()}
 
 
 def _worst_channels(error: np.ndarray) -> tuple[tuple[int, float], ...]:
-    noise = np.square(error).sum(tuple(range(error.ndim - 1)))
-    total = float(noise.sum())
-    order = np.argsort(-noise, kind="stable")[:_NUM_WORST].tolist()
-    return tuple((channel, float(noise[channel]) / total) for channel in order if noise[channel])
-
-
-def _cosine(a: np.ndarray, b: np.ndarray) -> float | None:
-    norms = math.sqrt(float(np.square(a).sum()) * float(np.square(b).sum()))
-    return float((a * b).sum()) / norms if norms else None
-
-
-def _decibel(signal: np.ndarray, noise: np.ndarray) -> float | None:
-    powers = float(np.square(signal).sum()), float(np.square(noise).sum())
-    return 10.0 * math.log10(powers[0] / powers[1]) if all(powers) else None
+    powers = np.square(error).sum(tuple(range(error.ndim - 1)))
+    total = float(powers.sum())
+    order = np.argsort(-powers, kind="stable")[:_NUM_WORST].tolist()
+    return tuple((channel, float(powers[channel]) / total) for channel in order if powers[channel])

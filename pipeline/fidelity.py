@@ -113,15 +113,14 @@ def compare(model: bytes, qat_model: tf_keras.Model, *codes: np.ndarray) -> Fide
     graph = flatbuffer.read(model).main
     pairs = layer_ops.pair(graph, qat_model)
     values = layer_ops.record(model, graph, codes)
-    reference = qat.Phase(freeze_batch_norm=True, update_ranges=False)
     results: dict[str, list[np.ndarray]] = {}
     for rounding in ("reference", "single"):
-        qat.set_phase(qat_model, dataclasses.replace(reference, rounding=rounding))
+        qat.set_phase(qat_model, dataclasses.replace(qat.EVALUATION, rounding=rounding))
         results[rounding] = [
             _codes(layer_ops.result(graph, op), layer_ops.call(graph, op, layer, values))
             for op, layer in pairs
         ]
-    qat.set_phase(qat_model, reference)
+    qat.set_phase(qat_model, qat.EVALUATION)
     matches = tuple(
         _match(op, layer.name, layer_ops.result(graph, op), values, twice, once)
         for (op, layer), twice, once in zip(pairs, *results.values(), strict=True)
@@ -165,11 +164,7 @@ def _end_to_end(
     values: dict[int, np.ndarray],
 ) -> tuple[float, float]:
     target = graph.tensors[graph.outputs[0]]
-    reals = [
-        layer_ops.real_values(graph.tensors[index], given)
-        for index, given in zip(graph.inputs, codes, strict=True)
-    ]
-    outputs = tf.nest.flatten(qat_model(reals if len(reals) > 1 else reals[0]))
+    outputs = tf.nest.flatten(qat_model(layer_ops.real_inputs(graph, codes)))
     ours = _codes(target, outputs[0].numpy())
     theirs = values[target.index].astype(np.int64)
     agreement = np.mean(ours.argmax(-1) == theirs.argmax(-1))

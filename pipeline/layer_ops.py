@@ -106,6 +106,20 @@ def record(model: bytes, graph: Subgraph, codes: Sequence[np.ndarray]) -> dict[i
     return {index: np.concatenate(stack) for index, stack in stacks.items()}
 
 
+def real_inputs(graph: Subgraph, codes: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """Returns the real values of a model's inputs as a Keras model takes them.
+
+    Args:
+      graph: The main subgraph.
+      codes: Of each input of the model.
+    """
+    reals = [
+        real_values(graph.tensors[index], given)
+        for index, given in zip(graph.inputs, codes, strict=True)
+    ]
+    return reals if len(reals) > 1 else reals[0]
+
+
 def inputs(graph: Subgraph, op: Operator, values: Mapping[int, np.ndarray]) -> list[Tensor]:
     """Returns the inputs of an op that are computed, or the model's."""
     return [graph.tensors[index] for index in op.inputs if index in values]

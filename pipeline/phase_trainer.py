@@ -38,6 +38,7 @@ class PhasePlan:
       eval_batches: Returns the held-out batches that this process judges.
       flags_at: step -> flags of the model in that step; constant over long stretches.
       set_flags: Sets such flags; the training step is traced anew whenever they change.
+      before_step: Called with the number of each step before it, again where a run is resumed.
       loss: Mean over a batch; the model's own losses (regularization) are added.
     """
 
@@ -48,6 +49,7 @@ class PhasePlan:
     eval_batches: Callable[[], Iterable[Batch]]
     flags_at: Callable[[int], Mapping[str, bool]] = lambda _: {}
     set_flags: Callable[[Mapping[str, bool]], None] = lambda _: None
+    before_step: Callable[[int], None] = lambda _: None
     loss: Loss = cross_entropy
 
 
@@ -139,6 +141,7 @@ class PhaseTrainer:
 
     def _step(self, pictures: tf.Tensor, labels: tf.Tensor) -> None:
         step = self.progress.step
+        self._plan.before_step(step)
         if (flags := self._plan.flags_at(step)) != self._flags:
             self._plan.set_flags(flags)
             self._flags = flags

@@ -1,5 +1,6 @@
 """The figures of all layers of a trained run, left in its directory."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,16 @@ def measure(run_dir: RunDir, pictures: np.ndarray) -> LayerFile:
       InputError: There is no picture.
       OSError: The run directory cannot be written.
     """
-    per_picture = max(pictures[:1].size, 1)
-    batch_size = max(min(_MAX_BATCH_VALUES // per_picture, _MAX_BATCH_SIZE), 1)
-    batches = (
-        tf.constant(pictures[start : start + batch_size])
-        for start in range(0, len(pictures), batch_size)
-    )
     float_model: Any = tf_keras.models.load_model(run_dir.float_model, compile=False)
-    layers = layer_report.measure(qat.load(run_dir.qat_model), batches, float_model)
+    layers = layer_report.measure(qat.load(run_dir.qat_model), batches(pictures), float_model)
     content = LayerFile(len(pictures), layers)
     layer_file.write(run_dir.path, content, [run_dir.float_model, run_dir.qat_model])
     return content
+
+
+def batches(pictures: np.ndarray) -> Iterator[tf.Tensor]:
+    """Yields float32[N, H, W, C] pictures, so many at once as all layers' values are few enough."""
+    per_picture = max(pictures[:1].size, 1)
+    batch_size = max(min(_MAX_BATCH_VALUES // per_picture, _MAX_BATCH_SIZE), 1)
+    for start in range(0, len(pictures), batch_size):
+        yield tf.constant(pictures[start : start + batch_size])

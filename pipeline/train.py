@@ -25,7 +25,11 @@ from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
 from pipeline.run_dir import RunDir, is_begun
 from pipeline.strategy import Replicas
-from pipeline.train_config import TrainConfig
+from pipeline.train_config import TrainConfig, default_freeze_bn_step
+
+# From which batch norm's statistics are measured before they are frozen: enough for the mean of
+# 2,000 pictures at the default batch size.
+MEASURED_BATCHES = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Stages:
       eval_batches: Returns the held-out batches; of several processes, those that this one judges.
       quantize: float model -> quantization-aware model with the same weights.
       calibrate: Sets the activation ranges of a quantization-aware model from batches of pictures.
+      measure_batch_norm: Sets its moving statistics from batches of pictures.
       set_phase: (quantization-aware model, **fields of qat.Phase); what was traced before does not
         see it.
     """
@@ -48,6 +53,7 @@ class Stages:
     eval_batches: Callable[[], Iterable[Batch]]
     quantize: Callable[[tf_keras.Model], tf_keras.Model]
     calibrate: Callable[[tf_keras.Model, Iterable[tf.Tensor]], None]
+    measure_batch_norm: Callable[[tf_keras.Model, Iterable[tf.Tensor]], None]
     set_phase: Callable[..., None]
 
 
@@ -192,14 +198,23 @@ def _train_qat(
     def train_batches(epoch: int, skip: int) -> Iterable[Batch]:
         return stages.train_batches(config.float_epochs + epoch, skip)
 
+    num_steps = config.qat_epochs * run_dir.steps_per_epoch
+    freeze_bn_step = _freeze_bn_step(config, num_steps)
+
+    def before_step(step: int) -> None:
+        if 0 < step == freeze_bn_step:
+            batches = itertools.islice(train_batches(config.qat_epochs, 0), MEASURED_BATCHES)
+            stages.measure_batch_norm(model, (pictures for pictures, _ in batches))
+
     plan = PhasePlan(
         name="qat",
         num_epochs=config.qat_epochs,
         learning_rate=config.qat_learning_rate,
         train_batches=train_batches,
         eval_batches=stages.eval_batches,
-        flags_at=_qat_flags(config, config.qat_epochs * run_dir.steps_per_epoch, float_model),
+        flags_at=_qat_flags(config, num_steps, freeze_bn_step),
         set_flags=lambda flags: stages.set_phase(model, **flags),
+        before_step=before_step,
         loss=_qat_loss(config, teacher or float_model),
     )
     trainer = PhaseTrainer(plan, model, run_dir, replicas)
@@ -237,13 +252,16 @@ def _teacher_file(config: TrainConfig) -> pathlib.Path | None:
     return RunDir.open(path, "float_model").float_model if is_run else path
 
 
+def _freeze_bn_step(config: TrainConfig, num_steps: int) -> int:
+    step = config.freeze_bn_step
+    return default_freeze_bn_step(num_steps) if step is None else step
+
+
 def _qat_flags(
-    config: TrainConfig, num_steps: int, float_model: tf_keras.Model
+    config: TrainConfig, num_steps: int, freeze_bn_step: int
 ) -> Callable[[int], Mapping[str, bool]]:
     """Returns a function from a QAT step to the fields of its qat.Phase; warns where it is odd."""
-    freeze_bn_step = num_steps // 2 if config.freeze_bn_step is None else config.freeze_bn_step
     freeze_ranges_step = config.freeze_ranges_step
-    _warn_of_short_phase(float_model, freeze_bn_step)
     if config.quant_delay >= num_steps:
         logging.warning(
             "activations are never rounded in training: --quant_delay=%d, and QAT has %d steps",
@@ -259,30 +277,6 @@ def _qat_flags(
         }
 
     return flags_at
-
-
-def _warn_of_short_phase(float_model: tf_keras.Model, freeze_bn_step: int) -> None:
-    """Warns where moving statistics are frozen before they describe the quantized network.
-
-    A freeze from step 0 on is no short phase but none: the float network's statistics stay.
-    """
-    momentum = max(
-        (
-            layer.momentum
-            for layer in float_model.submodules
-            if isinstance(layer, tf_keras.layers.BatchNormalization)
-        ),
-        default=0.0,
-    )
-    memory = round(1 / max(1 - momentum, 1e-9))
-    if 0 < freeze_bn_step < memory:
-        logging.warning(
-            "batch normalization is frozen after %d steps of QAT, but its moving statistics reach "
-            "%d steps back, 1 / (1 - momentum), and will be stale; raise --freeze_bn_step or "
-            "--qat_epochs, or freeze from the start with --freeze_bn_step=0",
-            freeze_bn_step,
-            memory,
-        )
 
 
 def _result(run_dir: RunDir, progress: Progress) -> TrainResult:

@@ -39,6 +39,14 @@ _QAT = frozenset(
 )
 
 
+def default_freeze_bn_step(num_steps: int) -> int:
+    """Returns the first of `num_steps` QAT steps with frozen batch-norm statistics: at 9/10.
+
+    Until then they follow what rounding does to a convolution; at few bits that goes on for long.
+    """
+    return num_steps - num_steps // 10
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """One training run. Fields are named as the flags of tools.train.
@@ -72,7 +80,8 @@ class TrainConfig:
       activation_bits: Bits of an activation, 4 to 8; None for the scheme's.
       ema_decay: Smoothing of activation ranges, per step.
       quant_delay: First QAT step that rounds activations (Jacob et al. 2018, section 3.1).
-      freeze_bn_step: First QAT step with frozen batch-norm statistics; None for half of QAT.
+      freeze_bn_step: First QAT step with frozen batch-norm statistics; None for that of
+        default_freeze_bn_step().
       freeze_ranges_step: First QAT step with frozen activation ranges; None for never.
       calibration_batches: Training batches that set the activation ranges before QAT; >= 1.
       teacher: Whose answers QAT also learns from: "float", the run's own float model; or another

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import convert, qat, strategy
+from pipeline import convert, qat, strategy, train, train_config
 from pipeline.distillation import Distillation, Loss, cross_entropy
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.phase_trainer import Batch, PhasePlan, PhaseTrainer
@@ -131,13 +131,23 @@ def _ours(
     qat.calibrate(model, np.split(setup.calibration, _CALIBRATION_BATCHES))
     loss: Loss = _DISTILLATION.loss(net) if distilled else cross_entropy
 
+    freeze_step = train_config.default_freeze_bn_step(setup.steps)
+
     def flags_at(step: int) -> Mapping[str, bool]:
-        return {"freeze_batch_norm": step >= setup.steps // 2}
+        return {"freeze_batch_norm": step >= freeze_step}
+
+    def before_step(step: int) -> None:
+        if step == freeze_step:
+            batches = setup.pictures.train_batches(setup.seed + 1)
+            qat.measure_batch_norm(
+                model, (x for x, _ in itertools.islice(batches, train.MEASURED_BATCHES))
+            )
 
     share = setup.train(
         model,
         flags_at=flags_at,
         set_flags=lambda flags: qat.set_phase(model, qat.Phase(**flags)),
+        before_step=before_step,
         loss=loss,
     )
     qat.set_phase(model, qat.Phase(freeze_batch_norm=True, update_ranges=False))

@@ -16,12 +16,10 @@ how to read their table.
 Exit code 0: trained; 1: training went wrong (a NaN loss); 2: the request cannot be served.
 """
 
-import contextlib
 import dataclasses
 import pathlib
-import tempfile
 import zlib
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import rich.box
@@ -35,15 +33,11 @@ from pipeline import (
     data,
     layer_file,
     qat,
-    rendezvous,
-    run_copy,
     run_dir,
     run_layers,
     strategy,
     train,
-    train_config,
 )
-from pipeline.cluster import Cluster
 from pipeline.errors import DataError, RunDirError
 from pipeline.legacy_keras import tf_keras
 from pipeline.qat import recipe
@@ -51,7 +45,7 @@ from pipeline.quant_params import SCHEMES
 from pipeline.run_dir import RunDir
 from pipeline.strategy import Replicas
 from pipeline.train_config import TrainConfig
-from tools import cli, held_out, layer_table, own_model
+from tools import cli, held_out, layer_table, meeting, own_model
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Where to train; see README.", required=True)
 _RESUME = flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir, if one was begun.")
@@ -118,7 +112,9 @@ _CONFIG_FLAGS = (
     _integer("activation_bits", "Bits of an activation, 4 to 8; default: the scheme's.", 4),
     _float("ema_decay", "Smoothing of activation ranges, per step.", 0.0, 1.0),
     _integer("quant_delay", "First QAT step that rounds activations.", 0),
-    _integer("freeze_bn_step", "First QAT step with frozen batch norm; default: half of QAT.", 0),
+    _integer(
+        "freeze_bn_step", "First QAT step with frozen batch norm; default: at 9/10 of QAT.", 0
+    ),
     _integer("freeze_ranges_step", "First QAT step with frozen ranges; default: never.", 0),
     _integer("calibration_batches", "Batches that set the ranges before QAT.", 1),
     _string(
@@ -144,10 +140,13 @@ flags.register_validator("quant_noise", lambda rate: rate > 0.0, "needed a share
 def main() -> int:
     """Trains, prints a summary and returns the exit code."""
     processes = cluster.from_environment()
-    with _met(pathlib.Path(_RUN_DIR.value), processes) as (path, begun, config):
+    timeout_s, strategy_name = _CONNECT_TIMEOUT_S.value, flags.FLAGS["strategy"].value
+    folder = pathlib.Path(_RUN_DIR.value)
+    with meeting.met(folder, processes, _settled, strategy_name, timeout_s) as settled:
+        path, begun, config = settled
         _default_spec(config)  # Refuses bits and learners that do not go together, at once.
         train.make_repeatable(config.num_threads)
-        replicas = strategy.create(config.strategy, processes, _CONNECT_TIMEOUT_S.value)
+        replicas = strategy.create(config.strategy, processes, timeout_s)
         replicas.check_batch_size(config.batch_size)
         with replicas.together():
             run, dataset, start = _prepare(path, begun, config, replicas)
@@ -161,37 +160,10 @@ def main() -> int:
     return 0
 
 
-@contextlib.contextmanager
-def _met(
-    path: pathlib.Path, processes: Cluster | None
-) -> Generator[tuple[pathlib.Path, RunDir | None, TrainConfig], None, None]:
-    """Yields the folder to train in, the run that was begun there, and the settings to train by.
-
-    Of several processes, each but the chief gets a temporary copy of the chief's folder.
-    """
-    if processes is None or processes.is_chief:
-        begun = _open_begun(path)
-        config = _config(begun)
-        strategy.check(config.strategy, processes)
-        if processes is not None and processes.size > 1:
-            message = run_copy.pack(path, dataclasses.asdict(config))
-            rendezvous.lead(processes, message, _CONNECT_TIMEOUT_S.value)
-        yield path, begun, config
-        return
-    # The chief's settings are not known yet, so the strategy has to be said.
-    strategy.check(flags.FLAGS["strategy"].value, processes)
-    with tempfile.TemporaryDirectory(prefix="intonly-worker-") as folder:
-        copy = pathlib.Path(folder) / path.name
-
-        def accept(message: bytes) -> tuple[RunDir | None, TrainConfig]:
-            chief = run_copy.unpack(message, copy)
-            begun = _open_begun(copy)
-            config = _config(begun)
-            run_copy.check_same(dataclasses.asdict(config), chief, train_config.FREE)
-            return begun, config
-
-        begun, config = rendezvous.follow(processes, accept, _CONNECT_TIMEOUT_S.value)
-        yield copy, begun, config
+def _settled(path: pathlib.Path) -> tuple[RunDir | None, TrainConfig]:
+    """Returns the run that was begun in a folder, and the settings to train by."""
+    begun = _open_begun(path)
+    return begun, _config(begun)
 
 
 def _prepare(
@@ -337,6 +309,7 @@ def _stages(
         ),
         quantize=lambda float_model: _quantize(float_model, config, spec),
         calibrate=qat.calibrate,
+        measure_batch_norm=qat.measure_batch_norm,
         set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),
     )
 

@@ -47,7 +47,7 @@ def arrange(num_nodes: int, edges: Sequence[tuple[int, int]], node_size: tuple[i
     for part in sorted(parts, key=lambda part: min(vertex.data for vertex in part.sV)):
         plan = layouts.SugiyamaLayout(part)
         plan.xspace, plan.yspace, plan.dw = _SIDE_GAP, _LAYER_GAP, _EDGE_WIDTH
-        plan.init_all(optimize=True)
+        plan.init_all(inverted_edges=[], optimize=True)
         plan.draw(_ROUNDS)
         points = [point for edge in part.sE for point in edge.view.points]
         points += [vertex.view.xy for vertex in part.sV]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import certificate, flatbuffer, layer_rows, layer_warnings, summary, tensor_names
-from pipeline.certificate import Certificate
+from pipeline.certificate import Certificate, Edge
 from pipeline.errors import InputError
 from pipeline.graph import Graph, Operator
 from pipeline.html_report import graph_plot, histograms, op_facts, plots, road, svg, texts
@@ -21,7 +21,8 @@ from pipeline.html_report.road import Names, Stage
 from pipeline.layer_figures import LayerFigures
 
 _FOLDER = pathlib.Path(__file__).parent
-_MAX_PROVENANCE = 12  # Characters of a commit.
+_MAX_COMMIT = 12  # Characters of one.
+_MAX_DRAWN = 1200  # Ops; a layout of more takes minutes, and nobody would find anything in it.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,6 +88,7 @@ def render(contents: Contents) -> Page:
         "settings": _settings(evidence),
         "sources": [(_source(it), it.provenance.get("inputs", {})) for it in evidence.sources],
         "versions": _versions(evidence.sources),
+        "profile_command": road.profile_command(contents.names),
         "missing": {it.name: it if it.status == "missing" else None for it in stages},
     }
     return Page(_fill(fields), all(stage.status != "bad" for stage in stages))
@@ -167,12 +169,15 @@ def _figures(graph: Graph, certified: Certificate, size_bytes: int) -> Mapping[s
         "ops": str(len(ops)),
         "multiply-accumulates": f"{sum(op.macs or 0 for op in ops):,}",
         "peak of activations": texts.size(summary.peak_activation_bytes(graph.main)),
-        **{
-            f"{edge.kind} {edge.name}": f"{edge.dtype} {'x'.join(map(str, edge.shape))}"
-            + ("" if edge.scale is None else f", scale {edge.scale:.6g}, zero {edge.zero_point}")
-            for edge in certified.edges
-        },
+        **{f"{edge.kind} {texts.short(edge.name, 60)}": _edge(edge) for edge in certified.edges},
     }
+
+
+def _edge(edge: Edge) -> str:
+    shape = "x".join(map(str, edge.shape))
+    if edge.scale is None:
+        return f"{edge.dtype} {shape}"
+    return f"{edge.dtype} {shape}, scale {edge.scale:.6g}, zero point {edge.zero_point}"
 
 
 def _findings(certified: Certificate, evidence: Evidence) -> list[tuple[str, str, str]]:
@@ -211,7 +216,8 @@ def _plots(evidence: Evidence, certified: Certificate) -> Mapping[str, Any]:
 
 
 def _drawing(graph: Graph) -> Any:
-    return _markup(graph_plot.draw(graph.main, "graph") if graph.main.operators else None)
+    drawable = 0 < len(graph.main.operators) <= _MAX_DRAWN
+    return _markup(graph_plot.draw(graph.main, "graph") if drawable else None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,16 +270,17 @@ def _settings(evidence: Evidence) -> Mapping[str, str]:
     """Returns how training was configured; what was left at nothing is left out."""
     if evidence.training is None:
         return {}
-    return {
+    given = {
         name: str(value)
         for name, value in evidence.training.config.items()
         if value not in (None, "", [], {}, False)
     }
+    return {"parameters": f"{evidence.training.num_parameters:,}", **given}
 
 
 def _source(source: Source) -> Mapping[str, str]:
     provenance = source.provenance
-    commit = str(provenance.get("git_commit") or "unknown")[:_MAX_PROVENANCE]
+    commit = str(provenance.get("git_commit") or "unknown")[:_MAX_COMMIT]
     cpu = provenance.get("cpu") or {}
     seed = provenance.get("seed")
     return {

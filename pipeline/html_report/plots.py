@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WIDE = (5.6, 2.7)  # Inches.
+_SMALL = (3.3, 1.3)
+# Left, bottom, width and height of its halves. Fixed: there may be hundreds, and layouts take time.
+_SMALL_AXES = ((0.1, 0.15, 0.38, 0.7), (0.6, 0.15, 0.38, 0.7))
 _MAX_NAMED = 40  # More layers than that are numbered on their axis.
 _MAX_NAME = 22
 _OPS_SHOWN = 7
-_INK, _MUTED, _ACCENT, _SOFT = (svg.COLOURS[it] for it in ("ink", "muted", "accent", "soft"))
-_GOOD, _WARN, _BAD = (svg.COLOURS[it] for it in ("good", "warn", "bad"))
+_INK, _MUTED, _ACCENT = (svg.COLOURS[it] for it in ("ink", "muted", "accent"))
+_BAD = svg.COLOURS["bad"]
 _SERIES = tuple(svg.COLOURS[f"series-{number}"] for number in range(1, 9))
 
 Plot = ElementTree.Element | None
@@ -120,7 +123,7 @@ def saturation(layers: Sequence[LayerFigures], name: str) -> Plot:
     shown = [(it.layer, it.output) for it in layers if it.output is not None]
     values = [100 * output.saturation for _, output in shown]
     names = [layer for layer, _ in shown]
-    return _bars(name, "Values that saturate", names, values, "saturated (%)", _WARN)
+    return _bars(name, "Values that saturate", names, values, "saturated (%)", _SERIES[3])
 
 
 def headroom(
@@ -138,7 +141,7 @@ def headroom(
         known = [seen.get((it.subgraph, it.op_index)) for it in bounds]
         if seen:
             marks = [(place, bits) for place, bits in zip(places, known, strict=True) if bits]
-            axes.plot(*zip(*marks, strict=True), "D", ms=5, color=_WARN, label="on pictures")
+            axes.plot(*zip(*marks, strict=True), "D", ms=5, color=_SERIES[3], label="on pictures")
             _legend(axes)
         axes.axhline(0, color=_BAD, linewidth=1.2)
         _name_layers(axes, [it.layer or it.tensor for it in bounds])
@@ -164,23 +167,21 @@ def histograms(
       learned: The range that training learned for it, marked; None where none is known.
       name: Of the element.
     """
-    has_values = activations is not None and real_limits is not None
-    count = (weights is not None) + has_values
-    if not count:
+    if weights is None and activations is None:
         return None
     from matplotlib.figure import Figure
 
     with svg.style():
-        figure = Figure(figsize=(2.1 * count, 1.35), layout="constrained")
-        axes_left = list(figure.subplots(1, count, squeeze=False)[0])
+        figure = Figure(figsize=_SMALL)
+        left, right = _SMALL_AXES
         if weights is not None:
-            axes = axes_left.pop(0)
-            _counts(axes, weights, (weights.low, weights.high), _SERIES[0], "weight codes")
+            limits = weights.low, weights.high
+            _counts(figure.add_axes(left), weights, limits, _SERIES[0], "weight codes")
         if activations is not None and real_limits is not None:
-            axes = axes_left.pop(0)
+            axes = figure.add_axes(right)
             _counts(axes, activations, real_limits, _SERIES[2], "output values")
             for edge in learned or ():
-                axes.axvline(edge, color=_WARN, linewidth=1, linestyle=":")
+                axes.axvline(edge, color=_SERIES[3], linewidth=1, linestyle=":")
         return svg.element(figure, name, "Histograms of weights and output")
 
 
@@ -224,7 +225,7 @@ def _by_layer(
     def draw(axes: "Axes") -> None:
         # The first lies on top of those that it may coincide with.
         for height, colour, marker, (title, values) in zip(
-            (5, 4, 3), (_ACCENT, _WARN, _MUTED), "osD", lines.items(), strict=False
+            (5, 4, 3), (_ACCENT, _SERIES[3], _MUTED), "osD", lines.items(), strict=False
         ):
             known = [(place, value) for place, value in enumerate(values) if value is not None]
             if known:
@@ -232,7 +233,7 @@ def _by_layer(
                 axes.plot(*zip(*known, strict=True), ms=9 - height, zorder=height, **style)
         _name_layers(axes, names)
         axes.set_ylabel(unit)
-        _legend(axes)
+        _legend(axes, columns=2)
 
     return _plot(name, label, draw)
 

@@ -1,6 +1,7 @@
 """The road of a model at a glance: what each stage found, or the command that would tell."""
 
 import dataclasses
+import shlex
 from typing import Literal
 
 from pipeline import layer_warnings
@@ -72,17 +73,23 @@ def stages(
     )
 
 
-def _missing(name: str, command: str) -> Stage:
-    return Stage(name, "missing", "not run", command=f"python -m tools.{name} {command}")
+def profile_command(names: Names) -> str:
+    """Returns the command that times ops."""
+    flags = ("--device=all", "--benchmark_binary=PATH", "--profile_ops", "--report=phones.json")
+    return shlex.join(("python", "-m", "tools.benchmark", f"--model={names.model}", *flags))
+
+
+def _missing(name: str, *arguments: str) -> Stage:
+    command = shlex.join(("python", "-m", f"tools.{name}", *filter(None, arguments)))
+    return Stage(name, "missing", "not run", command=command)
 
 
 def _train(evidence: Evidence, names: Names) -> Stage:
     training = evidence.training
     if training is None:
-        start = "--model=NAME --dataset=NAME --run_dir=DIR"
-        return _missing(
-            "train", start if names.run_dir is None else f"{names.run_flag('')} --resume"
-        )
+        if names.run_dir is not None:
+            return _missing("train", names.run_flag(""), "--resume")
+        return _missing("train", "--model=NAME", "--dataset=NAME", "--run_dir=DIR")
     shares = [it for it in (training.float_accuracy, training.qat_accuracy) if it is not None]
     warnings = () if evidence.layers is None else layer_warnings.check(evidence.layers.layers)
     figure = " → ".join(texts.percent(share) for share in shares) or "trained"
@@ -122,9 +129,8 @@ def _certify(certified: Certificate) -> Stage:
 def _verify(evidence: Evidence, names: Names) -> Stage:
     found = evidence.verification
     if found is None:
-        return _missing(
-            "verify", f"--model={names.model} {names.run_flag('')} --report=verify.json"
-        )
+        flags = (names.run_flag(""), "--report=verify.json")
+        return _missing("verify", f"--model={names.model}", *flags)
     num_elements = sum(match.num_elements for match in found.tensors)
     num_equal = sum(match.num_equal for match in found.tensors)
     figure = texts.nearly_all(num_equal / num_elements) if num_elements else "nothing compared"
@@ -139,7 +145,7 @@ def _evaluate(evidence: Evidence, names: Names) -> Stage:
     own = next((row for row in evidence.accuracies if row.is_of_model), None)
     if own is None:
         data = names.run_flag("--dataset=NAME")
-        return _missing("evaluate", f"--model={names.model} {data} --report=evaluate.json")
+        return _missing("evaluate", f"--model={names.model}", data, "--report=evaluate.json")
     return Stage("evaluate", "done", "measured", texts.percent(own.share), _interval(own))
 
 
@@ -152,7 +158,8 @@ def _interval(row: Accuracy) -> str:
 def _benchmark(evidence: Evidence, names: Names) -> Stage:
     own = [row for row in evidence.latencies if row.is_of_model]
     if not own:
-        return _missing("benchmark", f"--model={names.model} --device=host --report=benchmark.json")
+        flags = ("--device=host", "--report=benchmark.json")
+        return _missing("benchmark", f"--model={names.model}", *flags)
     more = f"; {len(own) - 1} more below" if len(own) > 1 else ""
     return Stage(
         "benchmark", "done", "measured", texts.latency(own[0].median_us), f"{own[0].device}{more}"
@@ -162,7 +169,7 @@ def _benchmark(evidence: Evidence, names: Names) -> Stage:
 def _debug(evidence: Evidence, names: Names) -> Stage:
     if not evidence.noise:
         run = names.run_flag("--run_dir=DIR")
-        return _missing("debug", f"--model={names.model} {run} --report=debug.json")
+        return _missing("debug", f"--model={names.model}", run, "--report=debug.json")
     known = [(it.integer_db, it) for it in evidence.noise if it.integer_db is not None]
     if not known:
         return Stage("debug", "done", "measured", "no noise")

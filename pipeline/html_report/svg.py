@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # CSS variable of page.css -> what stands for it in a drawing.
 _NAMES = (
-    *("ink", "muted", "line", "card", "accent", "soft", "good", "warn", "bad"),
+    *("ink", "muted", "line", "card", "accent", "bad"),
     *(f"series-{number}" for number in range(1, 9)),
 )
 COLOURS = {name: f"#{number:02x}{number:02x}{number:02x}" for number, name in enumerate(_NAMES, 1)}

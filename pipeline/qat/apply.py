@@ -27,6 +27,7 @@ from pipeline.qat import (
     from_keras,
     keras_graph,
     layers,
+    left_behind,
     precision,
 )
 from pipeline.qat.flow import Flow
@@ -87,6 +88,7 @@ class _Rebuild:
         self._storage: Storage = storage
         self._input_params = input_params
         graph = leave(keras_graph.flatten(model), lambda name: spec_of(name) is None)
+        left_behind.warn(graph)
         self._graph = expand.expand(graph, tuple(from_keras.FOLDABLE))
         self._flow = Flow(self._graph)
         self._inputs: dict = {}

@@ -14,13 +14,13 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.layer_figures import LayerFigures
 from pipeline.legacy_keras import tf, tf_keras
-from pipeline.qat import activation_names, fake_quant, layer_sums
-from pipeline.qat.control import quantized_layers
+from pipeline.qat import activation_names, layer_sums
+from pipeline.qat.control import in_phase, quantized_layers
 from pipeline.qat.layers import FoldedLayer, QuantizedLayer
-from pipeline.qat.phase import Phase
+from pipeline.qat.phase import EVALUATION, FLOAT
 
-_EVALUATION = Phase(update_ranges=False, freeze_batch_norm=True)
-_UNROUNDED = dataclasses.replace(_EVALUATION, quantize_activations=False)
+# With rounded weights, so that what the range cuts off and what it does not can be told.
+_UNCLAMPED = dataclasses.replace(EVALUATION, quantize_activations=False)
 
 _Call = Callable[..., Any]
 
@@ -88,29 +88,30 @@ def _measure_batch(
     sums: dict[str, layer_sums.Sums] = {layer.name: {} for layer in layers}
 
     def run_unrounded(layer: QuantizedLayer, call: _Call, *args: Any, **kwargs: Any) -> Any:
-        free = _in_phase(layer, _UNROUNDED, call, *args, **kwargs)
-        y = _unrounded(layer, free, args[0])
-        in_network[layer.name].append(y)
-        return (y, free[1]) if isinstance(free, tuple) else y
+        result = call(*args, **kwargs)
+        in_network[layer.name].append(_values(result))
+        return result
 
     def run_rounded(layer: QuantizedLayer, call: _Call, *args: Any, **kwargs: Any) -> Any:
-        result = _in_phase(layer, _EVALUATION, call, *args, **kwargs)
-        free = _in_phase(layer, _UNROUNDED, call, *args, **kwargs)
+        result = call(*args, **kwargs)
+        with in_phase([layer], _UNCLAMPED):
+            free = call(*args, **kwargs)
+        with in_phase([layer], FLOAT):
+            unrounded = call(*args, **kwargs)
         references = {
-            "layer": _unrounded(layer, free, args[0]),
+            "layer": _values(unrounded),
             "network": in_network[layer.name].pop(0),  # A shared layer is called several times.
             "float_model": in_float_model.get(layer.name),
         }
-        free = free[0] if isinstance(free, tuple) else free
-        layer_sums.add(sums[layer.name], layer_sums.of_output(result, free, references))
+        layer_sums.add(sums[layer.name], layer_sums.of_output(result, _values(free), references))
         if isinstance(layer, FoldedLayer):
             grid = kwargs.get("input_grid")
             input_scale = None if grid is None else grid[2]
             layer_sums.add(sums[layer.name], layer_sums.of_folded(layer, args[0], input_scale))
         return result
 
-    for observer in (run_unrounded, run_rounded):
-        with _observed(layers, observer):
+    for observer, phase in ((run_unrounded, FLOAT), (run_rounded, EVALUATION)):
+        with _observed(layers, observer), in_phase(layers, phase):
             model(batch, training=False)
     return sums
 
@@ -132,24 +133,6 @@ def _observed(layers: Iterable[QuantizedLayer], observer: _Call) -> Generator[No
             vars(layer).pop("call", None)  # The class's own shows again.
 
 
-def _in_phase(layer: QuantizedLayer, phase: Phase, call: _Call, *args: Any, **kwargs: Any) -> Any:
-    before, layer.phase = layer.phase, phase
-    try:
-        return call(*args, **kwargs)
-    finally:
-        layer.phase = before
-
-
-def _unrounded(layer: QuantizedLayer, free: Any, x: Any) -> tf.Tensor:
-    """Returns what a layer computes of `x` where nothing is rounded, weights neither.
-
-    Args:
-      layer: The layer.
-      free: What it gives where activations are not rounded.
-      x: Its input.
-    """
-    if not isinstance(layer, FoldedLayer):
-        return free[0] if isinstance(free, tuple) else free
-    weights, bias = layer.folded_weights()
-    y = layer.kernel_op(x, layer.from_channels_last(weights)) + bias
-    return fake_quant.activate(y, layer.output_spec.activation)
+def _values(result: Any) -> tf.Tensor:
+    """Returns the values of what a layer gave: values alone, or (values, grid)."""
+    return result[0] if isinstance(result, tuple) else result

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import convert, debug, flatbuffer, qat
 from pipeline.errors import ModelError
+from pipeline.interpreter import Interpreter
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.quant_params import SCHEMES, QuantParams
 from tests.pipeline.qat import networks
@@ -129,3 +130,42 @@ def test_model_of_another_run(healthy):
     twin = qat.apply(qat.annotate_model(other), SCHEMES["int8_per_channel"], _INPUT)
     with pytest.raises(ModelError, match="no op of the flatbuffer is named after a layer"):
         debug.measure(model, twin, _CODES)
+
+
+def test_error_through_the_network_enters_where_the_fault_is(healthy):
+    """It shows at the faulty layer and behind it, and at nothing before."""
+    twin, model = healthy
+
+    def zero(weights):
+        weights[2] = 0
+
+    right = {it.layer: it.network for it in debug.measure(model, twin, _CODES)}
+    faulty = debug.measure(_with_constant(model, "project", 1, zero), twin, _CODES)
+    wrong = {it.layer: it.network for it in faulty}
+    for name in ("conv", "depthwise"):
+        assert wrong[name] == right[name]
+        assert right[name].db > 25
+    for name in ("project", "add", "concat", "mix"):
+        assert wrong[name].db < right[name].db - 10
+        assert wrong[name].cosine < right[name].cosine
+    steepest = min(faulty, key=lambda it: it.network.change_db or 0.0)
+    assert steepest.layer == "project"
+    assert wrong["project"].change_db == wrong["project"].db - wrong["depthwise"].db
+    # "add" reads from "project" and from "conv": what counts is the worse of the two.
+    assert wrong["add"].change_db == wrong["add"].db - wrong["project"].db
+    assert wrong["conv"].change_db is None
+
+
+def test_error_through_the_network_against_the_whole_models(healthy):
+    """At the last layer it is that of the interpreter's answers to the float model's."""
+    twin, model = healthy
+    (last,) = (it for it in debug.measure(model, twin, _CODES) if it.op == "SOFTMAX")
+    interpreter = Interpreter(model)
+    output = interpreter.output_details[0].quantization
+    integer = np.concatenate(
+        [output.dequantize(interpreter.run(codes[np.newaxis])[0]) for codes in _CODES]
+    )
+    with qat.in_phase(qat.quantized_layers(twin), qat.FLOAT):
+        real = twin(_INPUT.dequantize(_CODES).astype(np.float32)).numpy()
+    ratio = np.square(real).sum() / np.square(integer - real).sum()
+    assert last.network.db == pytest.approx(10 * np.log10(ratio), abs=1e-3)

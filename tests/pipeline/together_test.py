@@ -37,11 +37,11 @@ def _alone(strategy: str, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _two(chief: pathlib.Path, worker: pathlib.Path, *worker_arguments: str):
+def _two(chief: pathlib.Path, worker: pathlib.Path, *, chief_flags=(), worker_flags=()):
     """Runs two processes in these directories; returns how they ended."""
     commands = [
-        [*_PROGRAM, "multi_worker", str(chief)],
-        [*_PROGRAM, "multi_worker", str(worker), *worker_arguments],
+        [*_PROGRAM, "multi_worker", str(chief), *chief_flags],
+        [*_PROGRAM, "multi_worker", str(worker), *worker_flags],
     ]
     return local_workers.run(commands, _TIMEOUT_S)
 
@@ -116,13 +116,20 @@ def test_ranges_have_learned_and_cover_both_parts(one, two):
         assert ranges[1][name] == pytest.approx(ends, rel=1e-5)
 
 
-def test_a_lost_worker_ends_the_chief_and_both_resume(two, tmp_path):
-    chief, lost = _two(tmp_path / "chief", tmp_path / "lost", "--kill_at=2-1")
+def test_a_lost_process_ends_the_other_and_both_resume(two, tmp_path):
+    def assert_told(done, worker):
+        assert done.returncode == 2
+        text = f"worker {worker}: needed all 2 processes of TF_CONFIG to the end, but lost one"
+        assert text in done.stderr
+        assert "with --resume" in done.stderr
+
+    chief, lost = _two(tmp_path / "chief", tmp_path / "lost", worker_flags=["--kill_at=2-1"])
     assert lost.returncode == -9
-    assert chief.returncode == 2
-    assert "worker 0: needed all 2 processes of TF_CONFIG to the end, but lost one" in chief.stderr
-    assert "with --resume" in chief.stderr
+    assert_told(chief, 0)
     assert latest(tmp_path / "chief" / "checkpoints").name == "qat-00000004.npz"
+    lost, worker = _two(tmp_path / "chief", tmp_path / "again", chief_flags=["--kill_at=2-1"])
+    assert lost.returncode == -9
+    assert_told(worker, 1)
     for done in _two(tmp_path / "chief", tmp_path / "new"):
         assert done.returncode == 0, done.stderr
     _assert_same(tmp_path / "chief", two[0])

@@ -120,6 +120,7 @@ class _Stages:
             eval_batches=self.eval_batches,
             quantize=self.quantize,
             calibrate=qat.calibrate,
+            measure_batch_norm=qat.measure_batch_norm,
             set_phase=lambda model, **fields: qat.set_phase(model, qat.Phase(**fields)),
         )
 

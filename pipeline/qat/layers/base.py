@@ -118,6 +118,8 @@ class QuantizedLayer(tf_keras.layers.Layer):
             if learn and (penalty := self.output_range.penalty()) is not None:
                 self.add_loss(penalty)
             return self.output_range.fake_quant(x, grid, learn), grid
+        if not self.phase.quantize_activations:
+            return fake_quant.activate(x, activation), grid
         is_int16 = self.output_spec.storage == "int16"
         if multiplier is not None and is_int16:
             if self.phase.rounding == "reference":
@@ -127,7 +129,7 @@ class QuantizedLayer(tf_keras.layers.Layer):
         # The range ends no later than the activation. Integer ops fuse no ceiling but 6, and not
         # all of them that one; what is spelled out the converter leaves in float. Where the range
         # starts at 0, it is the ReLU too; of int16 it does not.
-        if self.phase.quantize_activations and activation_names.is_relu(activation):
+        if activation_names.is_relu(activation):
             activation = "relu" if self.fuses_relu or is_int16 else "linear"
         return self.requantize(
             fake_quant.activate(x, activation), grid, training, right_shift

@@ -152,15 +152,16 @@ class FoldedLayer(QuantizedLayer):
 
     def call(self, x, input_grid=None, training=False):
         input_scale = None if input_grid is None else input_grid[2]
-        norm = self.batch_norm
-        use_batch_statistics = (
-            training and norm is not None and norm.trainable and not self.phase.freeze_batch_norm
-        )
-        if use_batch_statistics:
+        if training and self.learns_batch_norm and not self.phase.freeze_batch_norm:
             return self.finish(self._normalized_by_batch(x, input_scale), training)
         weights, bias, accumulator_scale = self._folded(input_scale, training)
         y = self.kernel_op(x, self.from_channels_last(weights)) + bias
         return self.finish(y, training, multiplier=accumulator_scale)
+
+    @property
+    def learns_batch_norm(self) -> bool:
+        """Whether training moves statistics of a folded batch normalization."""
+        return self.batch_norm is not None and self.batch_norm.trainable
 
     def folded_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns (float32[..., channels] weights, float32[channels] bias), folded, unquantized."""
@@ -168,7 +169,7 @@ class FoldedLayer(QuantizedLayer):
         bias = 0.0 if self.bias is None else tf.convert_to_tensor(self.bias)
         if self.batch_norm is None:
             return weights, tf.zeros(weights.shape[-1:]) + bias
-        factor = self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        factor = self._factor()
         return weights * factor, self.beta + (bias - self.moving_mean) * factor
 
     def rounded_weights(self, input_scale: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -180,29 +181,33 @@ class FoldedLayer(QuantizedLayer):
         Returns:
           float32[..., channels], and float32[channels] or a float32 scalar.
         """
-        weights, bias = self.folded_weights()
-        return self._rounded(weights, bias, input_scale, training=False)
+        return self._rounded(*self.folded_weights(), self._factor(), input_scale, training=False)
 
     def reset_weight_range(self) -> None:
         """Starts the range of the weights anew, from the weights that the layer has now."""
-        self.weight_range.reset(self.folded_weights()[0])
+        self.weight_range.reset(self.folded_weights()[0], self._factor())
+
+    def _factor(self) -> tf.Tensor:
+        """Returns by what folding multiplies the weights: float32[channels]."""
+        if self.batch_norm is None:
+            return tf.ones(self._channels(self.kernel.shape))
+        return self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
 
     def _folded(self, input_scale, training):
         weights, bias = self.folded_weights()
-        weights, weight_scale = self._rounded(weights, bias, input_scale, training)
+        weights, weight_scale = self._rounded(weights, bias, self._factor(), input_scale, training)
         if input_scale is None:
             return weights, bias, None
         accumulator_scale = input_scale * weight_scale
-        bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
+        if self.phase.quantize_weights:
+            bias = fake_quant.fake_quant_bias(bias, accumulator_scale)
         return weights, bias, accumulator_scale if self.requantizes_twice else None
 
     def _normalized_by_batch(self, x, input_scale):
         weights = self.channels_last(tf.convert_to_tensor(self.kernel))
-        factor = tf.stop_gradient(
-            self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
-        )
+        factor = tf.stop_gradient(self._factor())
         _, bias = self.folded_weights()
-        rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
+        rounded, _ = self._rounded(weights * factor, bias, factor, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
         y = self.kernel_op(x, self.from_channels_last(rounded))
@@ -224,11 +229,15 @@ class FoldedLayer(QuantizedLayer):
         return tf.reshape(y, shape) if y.shape.rank != shape.shape[0] else y, mean, variance
 
     def _update_moving(self, moving, batch, alive) -> None:
-        rate = tf.where(alive, 1.0 - self.batch_norm.momentum, 0.0)
+        momentum = self.batch_norm.momentum if self.phase.average_batch_norm else 0.0
+        rate = tf.where(alive, 1.0 - momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
 
-    def _rounded(self, weights, bias, input_scale, training):
-        """Returns folded weights on their grid, and its scale: scalar or one per channel."""
+    def _rounded(self, weights, bias, factor, input_scale, training):
+        """Returns folded weights, on their grid if the phase says so, and its scale.
+
+        The scale is a scalar or one per channel.
+        """
         spec, exported = self.weight_spec, self.phase.rounding == "container" and not training
         if not spec.symmetric:
             low, high, scale = asymmetric_weights.grid(weights, bias, input_scale, spec.num_bits)
@@ -236,12 +245,14 @@ class FoldedLayer(QuantizedLayer):
                 return container.asymmetric_weights(weights, low, high, scale), scale
             rounded = asymmetric_weights.fake_quant(weights, low, high, spec.num_bits)
         else:
-            maximum = self.weight_range.maximum(weights, bias, input_scale)
+            maximum = self.weight_range.maximum(weights, bias, factor, input_scale)
             scale = tf.stop_gradient(maximum) / float(spec.levels)
             if exported:
                 return container.symmetric_weights(weights, maximum, spec.levels), scale
             learn = training and self.phase.update_ranges
             rounded = self.weight_range.fake_quant(weights, maximum, learn)
+        if not self.phase.quantize_weights:
+            return weights, scale
         if training and self.phase.quant_noise:
             rounded = self.quant_noise.mix(weights, rounded)
         return rounded, scale

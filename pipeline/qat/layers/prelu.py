@@ -29,9 +29,10 @@ class QuantizedPReLU(QuantizedLayer):
     def call(self, x, input_grid=None, training=False):
         alpha = tf.convert_to_tensor(self.alpha)
         scale = tf.maximum(tf.reduce_max(tf.abs(alpha)), _MIN_SLOPE) / _LEVELS
-        # Not by a FakeQuant op: behind one the converter does not recognize a PRELU, whose slopes
-        # it quantizes by itself, to this same scale.
-        alpha += tf.stop_gradient(tf.round(alpha / scale) * scale - alpha)
+        if self.phase.quantize_weights:
+            # Not by a FakeQuant op: behind one the converter does not recognize a PRELU, whose
+            # slopes it quantizes by itself, to this same scale.
+            alpha += tf.stop_gradient(tf.round(alpha / scale) * scale - alpha)
         y = tf.nn.relu(x) + -alpha * tf.nn.relu(-x)
         if input_grid is None or self.output_range is None:
             return self.finish(y, training)

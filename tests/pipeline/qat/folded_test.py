@@ -81,6 +81,34 @@ def test_moving_statistics_follow_keras():
     np.testing.assert_allclose(folded.moving_variance, norm.moving_variance, rtol=1e-3)
 
 
+def _mean(values):
+    return np.mean(values, axis=0)
+
+
+def _variance(values):
+    return np.var(values, axis=0, ddof=1)  # As Keras has it.
+
+
+def test_measured_statistics_are_means_over_batches():
+    model, twin = _models("conv")
+    folded = twin.get_layer("linear")
+    batches = [_batch(model), 0.5 * _batch(model) + 0.25]
+    before = [weight.numpy() for weight in twin.weights]
+    qat.measure_batch_norm(twin, batches)
+    y = [model.get_layer("linear")(x).numpy().reshape(-1, 6) for x in batches]
+    means, variances = ([f(it) for it in y] for f in (_mean, _variance))
+    np.testing.assert_allclose(folded.moving_mean, _mean(means), atol=1e-3)
+    np.testing.assert_allclose(folded.moving_variance, _mean(variances), rtol=1e-3)
+    changed = [
+        weight.name
+        for weight, value in zip(twin.weights, before, strict=True)
+        if not np.array_equal(weight, value)
+    ]
+    assert [name.rpartition("/")[2] for name in changed] == ["moving_mean:0", "moving_variance:0"]
+    assert not folded.phase.freeze_batch_norm
+    assert folded.phase.average_batch_norm
+
+
 def test_channel_of_zero_codes_keeps_its_variance():
     per_tensor = QuantScheme("test", 8, "per_tensor", 8)
     model, _ = _models("conv")

@@ -105,8 +105,7 @@ def test_values_lie_on_the_levels_of_their_bits(weight_bits, activation_bits):
             assert np.max(steps) <= 2**activation_bits - 1 + 1e-3, name
     for layer in qat.quantized_layers(twin):
         if hasattr(layer, "kernel"):
-            weights, bias = layer.folded_weights()
-            rounded, scale = layer._rounded(weights, bias, tf.constant(0.01), training=False)
+            rounded, scale = layer.rounded_weights(tf.constant(0.01))
             steps = (rounded / scale).numpy()
             np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
             assert np.abs(steps).max() == pytest.approx(2 ** (weight_bits - 1) - 1, abs=1e-3)
