@@ -11,7 +11,7 @@ ABLATED := --model=mobilenet_v1 --model_args=alpha=0.25 --dataset=cifar10 \
 .PHONY: help demo test test-adb36 test-ops fuzz fuzz-coverage lint format lock clean
 .PHONY: bench-ablate bench-accuracy bench-applications bench-arm64 bench-engines
 .PHONY: bench-ill-conditioned bench-interpreter bench-kills bench-qat bench-step-time
-.PHONY: bench-detection bench-phone-arm64 bench-strategy arm64 fuzz-logs
+.PHONY: bench-detection bench-phone-arm64 bench-strategy arm64 fuzz-logs screenshot
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,9 @@ fuzz-logs: $(STAMP) ## Parse 50,000 mutated logs of benchmark tools; nothing may
 
 arm64: $(STAMP) ## Fetch what emulated phones need (network once; then INTONLY_ARM64=out/arm64 make test).
 	$(BIN)/python -c 'import pathlib; from tools import arm64; arm64.prepare(pathlib.Path("out/arm64"))'
+
+screenshot: demo ## Take the pictures of the demo's report that README shows (needs Debian's chromium).
+	$(BIN)/python -m tests.screenshot --page=out/demo/report.html --output=docs/report.png
 
 lint: $(STAMP) ## Check format, lint and types.
 	$(BIN)/ruff format --check .

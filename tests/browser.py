@@ -55,6 +55,12 @@ def prefer(driver: webdriver.Chrome, scheme: Literal["light", "dark"]) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
+def resize(driver: webdriver.Chrome, width: int, height: int) -> None:
+    """Sets the size of what pages see, whatever the window's own parts take."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
 def requested(driver: webdriver.Chrome) -> Sequence[str]:
     """Returns the addresses asked for since the last call."""
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))

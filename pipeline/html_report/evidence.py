@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline import bundle_evidence, layer_file, report
@@ -21,13 +21,15 @@ class Accuracy:
 
     Attributes:
       model: What was evaluated, in that tool's words.
-      is_of_model: Whether it is the .tflite model, not a Keras model of its run.
+      is_of_model: Whether it is the .tflite model.
+      is_keras: Whether it is a Keras model of its run; else it is a .tflite model.
       num_images: Pictures.
       share, low, high: Accuracy and its interval, 0 to 1.
     """
 
     model: str
     is_of_model: bool
+    is_keras: bool
     num_images: int
     share: float
     low: float
@@ -183,7 +185,8 @@ def read(
       model_path: Of the .tflite model; its name tells its rows from those of others.
       model_sha256: Of its content.
       run_dir: The run that it came from.
-      reports: Of the tools in KINDS; at most one of tools.verify, certify and debug each.
+      reports: Of the tools in KINDS; at most one of tools.verify, certify and debug each. Those of
+        tools.evaluate may be about models that a benchmark compared with this one.
 
     Raises:
       ReportError: A report is damaged, or of another kind.
@@ -193,12 +196,13 @@ def read(
     found: dict[str, Any] = {"sources": []}
     if run_dir is not None:
         _add_run(found, run_dir)
-    for path in reports:
-        document = bundle_evidence.read(path, KINDS)
+    documents = [(path, bundle_evidence.read(path, KINDS)) for path in reports]
+    compared = {digest for path, it in documents for digest in _benchmarked(path, it)}
+    for path, document in documents:
         found["sources"].append(_source(path, document))
         kind = document["kind"]
         if kind == "evaluate":
-            rows = _accuracies(path, document, model_sha256)
+            rows = _accuracies(path, document, model_sha256, compared)
             found["accuracies"] = (*found.get("accuracies", ()), *rows)
         elif kind == "benchmark":
             name = pathlib.Path(model_path).name
@@ -236,14 +240,20 @@ def _source(path: os.PathLike[str] | str, document: Mapping[str, Any]) -> Source
 
 
 def _accuracies(
-    path: os.PathLike[str] | str, document: Mapping[str, Any], model_sha256: str
+    path: os.PathLike[str] | str,
+    document: Mapping[str, Any],
+    model_sha256: str,
+    compared: Collection[str],
 ) -> tuple[Accuracy, ...]:
-    rows = bundle_evidence.accuracy(path, document, model_sha256)
-    is_of_model = bool(document["provenance"]["inputs"])
+    digests = _inputs(path, document)
+    other = next((it for it in digests if it in compared), model_sha256)
+    digest = model_sha256 if model_sha256 in digests else other
+    rows = bundle_evidence.accuracy(path, document, digest)
     return tuple(
         Accuracy(
             str(row["model"]),
-            is_of_model,
+            model_sha256 in digests,
+            not digests,
             int(row["num_images"]),
             float(row["share"]),
             float(row["low"]),
@@ -251,6 +261,17 @@ def _accuracies(
         )
         for row in rows
     )
+
+
+def _inputs(path: os.PathLike[str] | str, document: Mapping[str, Any]) -> list[str]:
+    """Returns the SHA-256 of what a report is about."""
+    with bundle_evidence.as_written(path):
+        return [str(digest) for digest in document["provenance"]["inputs"].values()]
+
+
+def _benchmarked(path: os.PathLike[str] | str, document: Mapping[str, Any]) -> list[str]:
+    """Returns the SHA-256 of what a benchmark compared; nothing of other reports."""
+    return _inputs(path, document) if document["kind"] == "benchmark" else []
 
 
 def _add_benchmark(

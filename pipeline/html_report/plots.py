@@ -38,7 +38,7 @@ def latency_against_accuracy(
       accuracies: Rows are named "FILE (ENGINE)"; those of Keras models have no latency.
       name: Of the element.
     """
-    by_file = {row.model.rpartition(" (")[0]: row for row in accuracies if row.is_of_model}
+    by_file = {row.model.rpartition(" (")[0]: row for row in accuracies if not row.is_keras}
     points = [(row, by_file[row.model]) for row in latencies if row.model in by_file]
     if not points:
         return None
@@ -57,7 +57,7 @@ def latency_against_accuracy(
                 color=colour,
                 label=f"{texts.short(row.model, 24)}, {texts.short(row.device, 30)}",
             )
-        keras = [row for row in accuracies if not row.is_of_model]
+        keras = [row for row in accuracies if row.is_keras]
         for line, row in zip(itertools.cycle(("--", ":", "-.")), keras, strict=False):
             label = f"{texts.short(row.model, 24)} (Keras)"
             axes.axhline(100 * row.share, color=_MUTED, linestyle=line, linewidth=1, label=label)
@@ -230,7 +230,7 @@ def _by_layer(
             known = [(place, value) for place, value in enumerate(values) if value is not None]
             if known:
                 style: Any = {"marker": marker, "color": colour, "label": title}
-                axes.plot(*zip(*known, strict=True), ms=9 - height, zorder=height, **style)
+                axes.plot(*zip(*known, strict=True), ms=6.5 - height / 2, zorder=height, **style)
         _name_layers(axes, names)
         axes.set_ylabel(unit)
         _legend(axes, columns=2)

@@ -30,9 +30,9 @@ def test_every_kind(model, tmp_path):
     assert found.verification is not None
     assert found.verification.is_good
     assert found.verification.tensors[0].equal_share == 1.0
-    assert [(row.model, row.is_of_model) for row in found.accuracies] == [
-        ("float", False),
-        ("m.tflite (interpreter)", True),
+    assert [(row.model, row.is_of_model, row.is_keras) for row in found.accuracies] == [
+        ("float", False, True),
+        ("m.tflite (interpreter)", True, False),
     ]
     assert [(row.device, row.median_us) for row in found.latencies] == [
         ("Pixel, big, xnnpack, 1 thread", 1250.0)
@@ -49,6 +49,20 @@ def test_a_verdict_needs_both_comparisons(model, tmp_path):
     assert found is not None
     assert not found.is_good
     assert found.tensors[0].equal_share == 127 / 128
+
+
+def test_accuracy_of_a_model_that_a_benchmark_compared(model, tmp_path):
+    other, accuracy = tmp_path / "float.tflite", tmp_path / "float.json"
+    other.write_bytes(b"another model")
+    row = {"num_correct": 3, "num_images": 4, "low": 0.25, "high": 0.95, "share": 0.75}
+    report.write(accuracy, "evaluate", {"float.tflite (litert)": row}, inputs=[other])
+    with pytest.raises(InputError, match="measure this model"):
+        _read(model, [accuracy])
+    benchmark = tmp_path / "both.json"
+    results = {"device": "host", "runtime": "LiteRT", "models": []}
+    report.write(benchmark, "benchmark", results, inputs=[model, other])
+    (found,) = _read(model, [accuracy, benchmark]).accuracies
+    assert (found.is_of_model, found.is_keras) == (False, False)
 
 
 def test_layers_of_another_training_are_left_out(tmp_path, model):
