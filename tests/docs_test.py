@@ -220,7 +220,7 @@ def test_everything_named_exists(page):
         ("`python -m tools.certify --run_dirs=R`", "--run_dirs"),
         ("`tools.nothing`", "tools.nothing"),
         ("see docs/nothing.md.", "docs/nothing.md"),
-        ("[page](docs/nothing.md)", "docs/nothing.md"),
+        ("[page](nothing.md)", "nothing.md"),
     ],
 )
 def test_what_does_not_exist_is_found(text, problem):
