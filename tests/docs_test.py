@@ -220,7 +220,7 @@ def test_everything_named_exists(page):
         ("`python -m tools.certify --run_dirs=R`", "--run_dirs"),
         ("`tools.nothing`", "tools.nothing"),
         ("see docs/nothing.md.", "docs/nothing.md"),
-        ("[page](docs/nothing.md)", "docs/nothing.md"),
+        ("[page](nothing.md)", "nothing.md"),
     ],
 )
 def test_what_does_not_exist_is_found(text, problem):
@@ -291,21 +291,56 @@ def _results(folder: pathlib.Path, stage: str):
 
 
 def test_debugging_page_names_the_planted_fault(reader):
-    page = [block for block in _BLOCKS if block.page == "docs/debugging.md"]
-    (debug,) = (block for block in page if "tools.debug" in block.text)
-    shown = reader.follow(debug).stdout
+    shown = _followed(reader, "docs/debugging.md", "tools.debug")
     assert "first suspect: layer stage2_block1_conv1, op 4 CONV_2D" in shown
     assert re.search(r"most of it weight rounding \(\d+ %\); worst channels: 5 ", shown)
-    values = json.loads((reader.checkout / "out/faulty_nodes.json").read_text())["results"]
-    assert "stage2_block1_conv1" in min(values, key=lambda name: values[name]["value"])
-    (verify,) = (
-        block
-        for block in page
-        if "faulty.tflite --run_dir" in block.text and "verify" in block.text
+    assert "the error grows most at layer stage2_block1_conv1, op 4 CONV_2D" in shown
+    own, network = (
+        json.loads((reader.checkout / "out" / name).read_text())["results"]
+        for name in ("faulty_own.json", "faulty_network.json")
     )
-    assert "parameters: more than rounding" in reader.follow(verify).stdout
-    (diff,) = (block for block in page if "tools.diff" in block.text)
-    assert "not allowed by --fail_on: weights" in reader.follow(diff).stdout
+    assert "stage2_block1_conv1" in min(own, key=lambda name: own[name]["value"])
+    assert set(network) == set(own)
+    results = json.loads((reader.checkout / "out" / "faulty.json").read_text())["results"]
+    # In front of the fault nothing is lost, behind it much is.
+    through = {it["op_index"]: it["network"]["db"] for it in results["layers"]}
+    assert min(through[index] for index in range(4)) > 25 > through[4]
+
+
+def test_debugging_page_shows_the_fault_in_the_other_tools(reader):
+    shown = _followed(reader, "docs/debugging.md", "tools.verify --model=out/faulty.tflite")
+    assert "parameters: more than rounding" in shown
+    shown = _followed(reader, "docs/debugging.md", "tools.diff")
+    assert "not allowed by --fail_on: weights" in shown
+
+
+def _followed(reader: _Reader, page: str, words: str) -> str:
+    """Returns what the block of a page with these words shows."""
+    (block,) = (it for it in _BLOCKS if it.page == page and words in it.text)
+    return reader.follow(block).stdout
+
+
+def test_debug_ranks_the_layers_of_the_run(demo, run_tool, tmp_path):
+    folder, _ = demo
+    report = tmp_path / "debug.json"
+    done = run_tool(
+        *("debug", f"--model={folder / 'model_int8.tflite'}", f"--run_dir={folder / 'run'}"),
+        *("--num_inputs=1", "--sensitivity=both", "--sensitivity_inputs=20"),
+        f"--report={report}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found = json.loads(report.read_text())["results"]["sensitivity"]
+    names = [it["layer"] for it in found["layers"]]
+    assert len(names) == 15  # 14 ops and the input.
+    assert f"sensitivity: {2 + 2 * len(names)} runs of the network on 20 pictures" in done.stdout
+    harms = [it["one"]["mean_kl"] for it in found["layers"]]
+    assert harms == sorted(harms, reverse=True)
+    assert found["num_images"] == 20
+    assert all(it["all_but_one"]["num_correct"] <= 20 for it in found["layers"])
+    shown = done.stdout[done.stdout.index("layers by the harm") :]
+    positions = [shown.index(f" {name} ") for name in names]
+    assert positions == sorted(positions)
 
 
 def test_uint8_edges(reader, run_tool):

@@ -1,4 +1,4 @@
-"""tools.debug refuses what it cannot serve; on a run it is tested in road_test.py."""
+"""tools.debug refuses what it cannot serve; on a run it is tested in tests/docs_test.py."""
 
 import pytest
 

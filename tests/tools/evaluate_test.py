@@ -1,4 +1,4 @@
-"""tools.evaluate, run as a user runs it; runs with Keras models are in road_test.py."""
+"""tools.evaluate, run as a user runs it; runs with Keras models are in tests/docs_test.py."""
 
 import json
 
