@@ -114,7 +114,7 @@ bench-detection: $(STAMP) ## A planted slowdown on simulated phones: how often i
 
 bench-phone-arm64: demo arm64 ## A phone's bits under QEMU: the arm64 runner and real NEON kernels (a quarter of an hour).
 	$(BIN)/python -m pytest -rs -o timeout=3600 tests/fakephone/emulated_test.py \
-	  tests/tools/output_check_arm64_test.py
+	  tests/tools/output_check_arm64_test.py tests/pipeline/bundle_arm64_test.py
 
 bench-engines: $(STAMP) ## Every tensor of every shared model against every runtime.
 	$(BIN)/python -m tools.bench_engines --model=$${INTONLY_SHARED:-../shared}/tflite_models

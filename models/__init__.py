@@ -12,7 +12,7 @@ from typing import Any
 
 from models import mobilenet_v1, resnet_cifar
 from pipeline.errors import ModelError
-from pipeline.legacy_keras import tf_keras
+from pipeline.lazy_tf import tf_keras
 
 MODELS: dict[str, types.ModuleType] = {
     "mobilenet_v1": mobilenet_v1,
@@ -24,7 +24,7 @@ ModelArg = bool | int | float | str
 
 def build(
     name: str, input_shape: tuple[int, int, int], num_classes: int, /, **model_args: Any
-) -> tf_keras.Model:
+) -> "tf_keras.Model":
     """Builds a freshly initialized model.
 
     Args:
@@ -39,6 +39,19 @@ def build(
     Raises:
       ModelError: No such model or argument, or a value that the architecture has no form for.
     """
+    check(name, model_args)
+    try:
+        return MODELS[name].build(input_shape, num_classes, **model_args)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"model {name} cannot be built with {model_args}: {error}") from error
+
+
+def check(name: str, model_args: Collection[str]) -> None:
+    """Checks that there is such a model, with arguments of these names.
+
+    Raises:
+      ModelError: There is not; suggests the nearest.
+    """
     if name not in MODELS:
         raise ModelError(f"no model is named {name!r}{_suggestion(name, MODELS)}")
     known = list(inspect.signature(MODELS[name].build).parameters)[2:]
@@ -47,10 +60,6 @@ def build(
             raise ModelError(
                 f"model {name} has no argument {argument!r}{_suggestion(argument, known)}"
             )
-    try:
-        return MODELS[name].build(input_shape, num_classes, **model_args)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"model {name} cannot be built with {model_args}: {error}") from error
 
 
 def parse_args(text: str) -> dict[str, ModelArg]:

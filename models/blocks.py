@@ -1,7 +1,7 @@
 """What the architectures are made of: convolution, batch normalization, activation, named."""
 
 from pipeline.errors import ModelError
-from pipeline.legacy_keras import tf, tf_keras
+from pipeline.lazy_tf import tf, tf_keras
 
 # The papers leave it to their frameworks. 0.9 remembers 10 steps, so that the moving statistics
 # are fresh after a short training as well.
@@ -21,8 +21,8 @@ def check_activation(model: str, activation: str) -> None:
 
 
 def conv(
-    x: tf.Tensor, filters: int, kernel_size: int, strides: int, weight_decay: float, name: str
-) -> tf.Tensor:
+    x: "tf.Tensor", filters: int, kernel_size: int, strides: int, weight_decay: float, name: str
+) -> "tf.Tensor":
     """Returns Conv2D (SAME, no bias), then batch normalization."""
     x = tf_keras.layers.Conv2D(
         filters,
@@ -37,17 +37,17 @@ def conv(
     return batch_norm(x, name)
 
 
-def batch_norm(x: tf.Tensor, name: str) -> tf.Tensor:
+def batch_norm(x: "tf.Tensor", name: str) -> "tf.Tensor":
     """Returns batch normalization of the convolution `name`."""
     return tf_keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
 
 
-def activate(x: tf.Tensor, activation: str, name: str) -> tf.Tensor:
+def activate(x: "tf.Tensor", activation: str, name: str) -> "tf.Tensor":
     """Returns ReLU or ReLU6 of the layer `name`."""
     return tf_keras.layers.ReLU(_CEILINGS[activation], name=f"{name}_relu")(x)
 
 
-def logits(x: tf.Tensor, num_classes: int, weight_decay: float) -> tf.Tensor:
+def logits(x: "tf.Tensor", num_classes: int, weight_decay: float) -> "tf.Tensor":
     """Returns float32[B, num_classes] of feature maps [B, H, W, C]: average, fully connected."""
     x = tf_keras.layers.GlobalAveragePooling2D(name="average_pool")(x)
     return tf_keras.layers.Dense(
@@ -55,6 +55,6 @@ def logits(x: tf.Tensor, num_classes: int, weight_decay: float) -> tf.Tensor:
     )(x)
 
 
-def decay(weight_decay: float) -> tf_keras.regularizers.Regularizer:
+def decay(weight_decay: float) -> "tf_keras.regularizers.Regularizer":
     """Returns the loss term whose gradient is weight_decay * weights."""
     return tf_keras.regularizers.L2(weight_decay / 2)

@@ -26,7 +26,7 @@ from typing import Any
 
 from models import blocks
 from pipeline.errors import ModelError
-from pipeline.legacy_keras import tf, tf_keras
+from pipeline.lazy_tf import tf, tf_keras
 
 _FIRST_FILTERS = 32
 
@@ -54,7 +54,7 @@ def build(
     activation: str = "relu6",
     small_input: bool | None = None,
     weight_decay: float = 5e-4,
-) -> tf_keras.Model:
+) -> "tf_keras.Model":
     """Builds the network.
 
     Args:
@@ -92,7 +92,7 @@ def build(
     return tf_keras.Model(inputs, outputs, name="mobilenet_v1")
 
 
-def _depthwise(x: tf.Tensor, strides: int, name: str) -> tf.Tensor:
+def _depthwise(x: "tf.Tensor", strides: int, name: str) -> "tf.Tensor":
     x = tf_keras.layers.DepthwiseConv2D(
         3,
         strides,

@@ -29,7 +29,7 @@ from typing import Any
 
 from models import blocks
 from pipeline.errors import ModelError
-from pipeline.legacy_keras import tf, tf_keras
+from pipeline.lazy_tf import tf, tf_keras
 
 _STAGE_FILTERS = (16, 32, 64)
 
@@ -41,7 +41,7 @@ def build(
     depth: int = 8,
     activation: str = "relu",
     weight_decay: float = 5e-4,
-) -> tf_keras.Model:
+) -> "tf_keras.Model":
     """Builds the network.
 
     Args:
@@ -72,8 +72,8 @@ def build(
 
 
 def _block(
-    x: tf.Tensor, filters: int, strides: int, activation: str, weight_decay: float, name: str
-) -> tf.Tensor:
+    x: "tf.Tensor", filters: int, strides: int, activation: str, weight_decay: float, name: str
+) -> "tf.Tensor":
     shortcut = x
     x = blocks.conv(x, filters, 3, strides, weight_decay, f"{name}_conv1")
     x = blocks.activate(x, activation, f"{name}_conv1")

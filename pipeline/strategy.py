@@ -18,21 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import replica_ops
 from pipeline.cluster import Cluster
 from pipeline.errors import StrategyError
-from pipeline.legacy_keras import tf
+from pipeline.lazy_tf import tf
 
 ONE_DEVICE, MIRRORED, MULTI_WORKER = NAMES = ("one_device", "mirrored", "multi_worker")
-
-# What collectives end with when a peer is gone: its connection breaks, or its heartbeats stop.
-_LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.FailedPreconditionError,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +72,9 @@ class Replicas:
         """Returns each number summed over the processes; all of them have to call it."""
         if self.num_workers == 1:
             return list(numbers)
+        from pipeline import replica_ops  # Here: it needs TensorFlow at once.
 
-        def summed(values: tf.Tensor) -> tf.Tensor:
+        def summed(values: "tf.Tensor") -> "tf.Tensor":
             is_first = replica_ops.position() % replica_ops.num_local() == 0
             return replica_ops.total(tf.where(is_first, values, tf.zeros_like(values)))
 
@@ -115,7 +106,7 @@ class Replicas:
         try:
             with self.strategy.scope():
                 yield
-        except _LOST as error:
+        except _lost() as error:
             if self.num_workers == 1:
                 raise
             reason = str(error).strip().partition("\nThe error could be")[0][-300:]
@@ -124,6 +115,20 @@ class Replicas:
                 f"the end, but lost one: {reason}; see the lost one's own message, and start all "
                 "of them again with --resume, which goes on from the last checkpoint"
             ) from error
+
+
+def _lost() -> tuple[type[Exception], ...]:
+    """Returns what collectives end with when a peer is gone.
+
+    Its connection breaks, or its heartbeats stop.
+    """
+    return (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.FailedPreconditionError,
+    )
 
 
 def single() -> Replicas:

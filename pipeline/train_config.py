@@ -38,6 +38,10 @@ _QAT = frozenset(
     )
 )
 
+# Names of qat.LEARNERS and qat.WEIGHT_LEARNERS, for those who need no TensorFlow.
+RANGE_LEARNERS = ("ema", "percentile", "lsq", "lsq_plus", "pact")
+WEIGHT_LEARNERS = ("max", "lsq")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:

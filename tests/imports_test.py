@@ -22,6 +22,7 @@ import pytest
         "tools.convert",
         "tools.debug",
         "tools.evaluate",
+        "tools.train",
         "tools.verify",
     ],
 )

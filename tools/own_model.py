@@ -6,9 +6,7 @@ import pathlib
 import models
 from pipeline import data
 from pipeline.errors import ModelError, RunDirError
-from pipeline.keras_files import contents, fitting, user_model
-from pipeline.legacy_keras import tf_keras
-from pipeline.qat import input_rescaling
+from pipeline.lazy_tf import tf_keras
 from pipeline.run_dir import RunDir
 from pipeline.train_config import TrainConfig
 
@@ -26,7 +24,7 @@ class OwnModel:
     """
 
     sha256: str
-    model: tf_keras.Model | None
+    model: "tf_keras.Model | None"
 
 
 def is_path(model: str) -> bool:
@@ -37,22 +35,36 @@ def is_path(model: str) -> bool:
     )
 
 
+def check(config: TrainConfig) -> None:
+    """Checks of --model what can be checked without TensorFlow.
+
+    Raises:
+      ModelError: No model has this name, or such arguments.
+      RunDirError: It is asked for what it cannot do.
+    """
+    path = config.model
+    if not is_path(path):
+        models.check(path, config.model_args)
+        if config.float_epochs == 0:
+            raise RunDirError(
+                f"--model={path} starts from random weights: needed --float_epochs=1 or more, got 0"
+            )
+    elif config.model_args:
+        raise RunDirError(f"--model={path} is a file and takes no --model_args; leave them out")
+
+
 def load(config: TrainConfig, begun: RunDir | None) -> OwnModel | None:
     """Returns the model of --model, None for one of ours.
 
     Raises:
       ModelError: The file cannot be used.
-      RunDirError: It has changed since the run began, or is asked for what it cannot do.
+      RunDirError: It has changed since the run began.
     """
     path = config.model
     if not is_path(path):
-        if config.float_epochs == 0:
-            raise RunDirError(
-                f"--model={path} starts from random weights: needed --float_epochs=1 or more, got 0"
-            )
         return None
-    if config.model_args:
-        raise RunDirError(f"--model={path} is a file and takes no --model_args; leave them out")
+    from pipeline.keras_files import contents, user_model  # here: TensorFlow takes seconds
+
     if begun and begun.model_sha256 and begun.float_model.exists():
         if pathlib.Path(path).exists():
             _check_unchanged(begun, contents.checksum(path))
@@ -69,6 +81,8 @@ def fitted_spec(spec: data.InputSpec, config: TrainConfig, own: OwnModel) -> dat
     Raises:
       ModelError: The model takes other pictures.
     """
+    from pipeline.keras_files import fitting  # here, as above
+
     assert own.model is not None
     height, width, channels = fitting.picture_shape(own.model, config.model)
     size = config.input_size
@@ -91,6 +105,8 @@ def fold_rescaling(own: OwnModel, spec: data.InputSpec) -> tuple[OwnModel, data.
     Returns:
       The model without it, the contract with it, and the layer's name; or what was given, and "".
     """
+    from pipeline.qat import input_rescaling  # here, as above
+
     found = None if own.model is None else input_rescaling.find(own.model)
     if own.model is None or found is None or found.scale <= 0:
         return own, spec, ""
@@ -103,7 +119,7 @@ def fold_rescaling(own: OwnModel, spec: data.InputSpec) -> tuple[OwnModel, data.
     return dataclasses.replace(own, model=model), folded, found.layer.name
 
 
-def fitted(own: OwnModel, config: TrainConfig, num_classes: int) -> tf_keras.Model | None:
+def fitted(own: OwnModel, config: TrainConfig, num_classes: int) -> "tf_keras.Model | None":
     """Returns the model as the trainer takes it, None where there is nothing to begin with.
 
     Raises:
@@ -111,6 +127,8 @@ def fitted(own: OwnModel, config: TrainConfig, num_classes: int) -> tf_keras.Mod
     """
     if own.model is None:
         return None
+    from pipeline.keras_files import fitting  # here, as above
+
     model, had_softmax = fitting.with_logits(own.model, num_classes, config.model)
     if had_softmax:
         print(f"{config.model}: the softmax at its end is left out; the results give logits")
