@@ -161,7 +161,7 @@ def _check_batch_norm(layer: str, batch_norm: BatchNormFigures) -> Iterator[Laye
         "batch-norm drift",
         f"the moving statistics of its batch normalization are {median:.2g} standard deviations "
         "away from the held-out data's (median of its channels)",
-        "let them follow the quantized network for longer (a later --freeze_bn_step, more "
+        "let them follow the quantized network for longer (no --freeze_bn_step, more "
         "--qat_epochs, a lower momentum), and train on data prepared as the held-out data is",
     )
 
