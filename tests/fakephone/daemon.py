@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import pathlib
+import signal
 import socket
 import sys
 import threading
@@ -127,6 +128,8 @@ def main() -> None:
     """See the module."""
     root, adb_server_port = sys.argv[1:]
     scenario = from_json(sys.stdin.readline())
+    # It ends a command whose client is gone, and is inherited as ignored under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # What Python loads when a thread first ends, while it still can.
     ctypes.CDLL("libgcc_s.so.1")
     os.chroot(root)

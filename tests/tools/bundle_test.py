@@ -162,7 +162,7 @@ def test_random_inputs_and_labels_of_a_file(run_tool, tmp_path):
         (
             "bundle",
             ["--model={digits}", "--output=b.zip", "--evidence={other}"],
-            "measure the model that is bundled",
+            "measure this model",
         ),
         ("verify_bundle", [], "--bundle"),
         ("verify_bundle", ["--bundle=nowhere.zip"], "nowhere.zip"),

@@ -181,21 +181,19 @@ class FoldedLayer(QuantizedLayer):
         Returns:
           float32[..., channels], and float32[channels] or a float32 scalar.
         """
-        return self._rounded(*self.folded_weights(), self._factor(), input_scale, training=False)
+        return self._rounded(*self.folded_weights(), input_scale, training=False)
 
     def reset_weight_range(self) -> None:
         """Starts the range of the weights anew, from the weights that the layer has now."""
-        self.weight_range.reset(self.folded_weights()[0], self._factor())
+        self.weight_range.reset(self.folded_weights()[0])
 
     def _factor(self) -> tf.Tensor:
         """Returns by what folding multiplies the weights: float32[channels]."""
-        if self.batch_norm is None:
-            return tf.ones(self._channels(self.kernel.shape))
         return self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
 
     def _folded(self, input_scale, training):
         weights, bias = self.folded_weights()
-        weights, weight_scale = self._rounded(weights, bias, self._factor(), input_scale, training)
+        weights, weight_scale = self._rounded(weights, bias, input_scale, training)
         if input_scale is None:
             return weights, bias, None
         accumulator_scale = input_scale * weight_scale
@@ -207,7 +205,7 @@ class FoldedLayer(QuantizedLayer):
         weights = self.channels_last(tf.convert_to_tensor(self.kernel))
         factor = tf.stop_gradient(self._factor())
         _, bias = self.folded_weights()
-        rounded, _ = self._rounded(weights * factor, bias, factor, input_scale, training=True)
+        rounded, _ = self._rounded(weights * factor, bias, input_scale, training=True)
         usable = tf.abs(factor) >= _MIN_FACTOR
         rounded = tf.where(usable, rounded / tf.where(usable, factor, 1.0), weights)
         y = self.kernel_op(x, self.from_channels_last(rounded))
@@ -233,7 +231,7 @@ class FoldedLayer(QuantizedLayer):
         rate = tf.where(alive, 1.0 - momentum, 0.0)
         moving.assign_sub(rate * (moving - batch))
 
-    def _rounded(self, weights, bias, factor, input_scale, training):
+    def _rounded(self, weights, bias, input_scale, training):
         """Returns folded weights, on their grid if the phase says so, and its scale.
 
         The scale is a scalar or one per channel.
@@ -245,7 +243,7 @@ class FoldedLayer(QuantizedLayer):
                 return container.asymmetric_weights(weights, low, high, scale), scale
             rounded = asymmetric_weights.fake_quant(weights, low, high, spec.num_bits)
         else:
-            maximum = self.weight_range.maximum(weights, bias, factor, input_scale)
+            maximum = self.weight_range.maximum(weights, bias, input_scale)
             scale = tf.stop_gradient(maximum) / float(spec.levels)
             if exported:
                 return container.symmetric_weights(weights, maximum, spec.levels), scale

@@ -1,10 +1,6 @@
 """Learned step size quantization, Esser et al. 2020 (LSQ), of weights.
 
-With one range per channel the step is that of the kernel before folding, times the magnitude of the
-folding's factor: a step of the folded weights, which are what the integer kernel gets, that follows
-batch normalization's statistics and is learned at the kernel's pace. (The paper's scale of the
-gradient holds for a step in the units of the weights that train beside it.) One range for all
-channels has no such unit and is learned in that of the folded weights. Codes are narrow
+The step is one of the *folded* weights, which are what the integer kernel gets. Codes are narrow
 (Q_N = Q_P), because TFLite's kernels use no -128.
 """
 
@@ -15,12 +11,10 @@ from pipeline.qat.ranges import least_squares, step_gradient
 from pipeline.qat.ranges.base import within_reach
 from pipeline.qat.ranges.weights import WeightRange
 
-_MIN_UNIT = 1e-8  # A channel whose factor is smaller has no weights to speak of.
-
 
 @tf_keras.utils.register_keras_serializable("intonly")
 class LsqWeightRange(WeightRange):
-    """Weights, float32[channels] or scalar: scale (trainable); start: its first value."""
+    """Weights, float32[channels] or scalar: scale (trainable): the step; start: its first value."""
 
     def build(self, input_shape) -> None:
         """Builds from the shape of the folded weights, channels last."""
@@ -42,7 +36,7 @@ class LsqWeightRange(WeightRange):
         )
         super().build(input_shape)
 
-    def reset(self, weights: tf.Tensor, factor: tf.Tensor) -> None:
+    def reset(self, weights: tf.Tensor) -> None:
         axes = list(range(weights.shape.rank - 1)) if self.per_channel else None
         zeros = tf.zeros(weights.shape[-1:])
         whole = fake_quant.weight_maximum(
@@ -53,29 +47,19 @@ class LsqWeightRange(WeightRange):
             rounded = fake_quant.fake_quant_weights(weights, fraction * whole, self.num_bits)
             return tf.reduce_sum(tf.square(rounded - weights), axes)
 
-        scale = (
-            least_squares.best_fraction(squared_error) * whole / self.levels / self._unit(factor)
-        )
+        scale = least_squares.best_fraction(squared_error) * whole / self.levels
         self.scale.assign(scale)
         self.start.assign(scale)
 
     def maximum(
-        self,
-        weights: tf.Tensor,
-        bias: tf.Tensor,
-        factor: tf.Tensor,
-        input_scale: tf.Tensor | None,
+        self, weights: tf.Tensor, bias: tf.Tensor, input_scale: tf.Tensor | None
     ) -> tf.Tensor:
         del weights  # They have a learned range.
-        step = within_reach(tf.convert_to_tensor(self.scale), self.start) * self._unit(factor)
-        largest = self.levels * step
+        largest = self.levels * within_reach(tf.convert_to_tensor(self.scale), self.start)
         floor = fake_quant.weight_floor(
             bias, input_scale, per_channel=self.per_channel, levels=self.levels
         )
         return tf.maximum(largest, tf.stop_gradient(floor))
-
-    def _unit(self, factor: tf.Tensor) -> tf.Tensor:
-        return tf.maximum(tf.abs(factor), _MIN_UNIT) if self.per_channel else tf.ones([])
 
     def fake_quant(self, weights: tf.Tensor, maximum: tf.Tensor, learn: bool) -> tf.Tensor:
         if not learn:

@@ -21,30 +21,19 @@ class WeightRange(tf_keras.layers.Layer):
         self.per_channel = per_channel
         self.levels = 2 ** (num_bits - 1) - 1  # Largest weight code.
 
-    def reset(self, weights: tf.Tensor, factor: tf.Tensor) -> None:
-        """Starts anew from float weights.
-
-        Args:
-          weights: float32[..., channels], folded.
-          factor: float32[channels], of the folding.
-        """
+    def reset(self, weights: tf.Tensor) -> None:
+        """Starts anew from float weights: float32[..., channels], folded."""
 
     def maximum(
-        self,
-        weights: tf.Tensor,
-        bias: tf.Tensor,
-        factor: tf.Tensor,
-        input_scale: tf.Tensor | None,
+        self, weights: tf.Tensor, bias: tf.Tensor, input_scale: tf.Tensor | None
     ) -> tf.Tensor:
         """Returns the end of the range: float32[channels], or a float32 scalar.
 
         Args:
           weights: float32[..., channels], folded.
           bias: float32[channels], folded.
-          factor: float32[channels], of the folding.
           input_scale: float32 scalar, or None where the input is not quantized.
         """
-        del factor
         return tf.stop_gradient(
             fake_quant.weight_maximum(
                 weights, bias, input_scale, per_channel=self.per_channel, levels=self.levels

@@ -59,7 +59,8 @@ def test_accuracy_of_a_model_that_a_benchmark_compared(model, tmp_path):
     with pytest.raises(InputError, match="measure this model"):
         _read(model, [accuracy])
     benchmark = tmp_path / "both.json"
-    results = {"device": "host", "runtime": "LiteRT", "models": []}
+    settings = {"num_threads": 1}
+    results = {"device": "host", "runtime": "LiteRT", "settings": settings, "models": []}
     report.write(benchmark, "benchmark", results, inputs=[model, other])
     (found,) = _read(model, [accuracy, benchmark]).accuracies
     assert (found.is_of_model, found.is_keras) == (False, False)

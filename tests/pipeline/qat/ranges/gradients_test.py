@@ -115,7 +115,7 @@ def test_lsq_of_weights_is_the_papers(num_bits, per_channel):
     values = tf.constant(weights)
     with tf.GradientTape() as tape:
         tape.watch(values)
-        maximum = layer.maximum(values, tf.zeros(5), tf.ones(5), None)
+        maximum = layer.maximum(values, tf.zeros(5), None)
         y = layer.fake_quant(values, maximum, learn=True)
         loss = tf.reduce_sum(y * dy)
     dweights, dscale = tape.gradient(loss, [values, layer.scale])
@@ -135,7 +135,7 @@ def test_a_bias_that_needs_a_wider_range_leaves_the_step_without_gradient():
     layer.start.assign([1e-8, 1.0])
     weights = tf.fill((4, 2), 1.004)
     with tf.GradientTape() as tape:
-        maximum = layer.maximum(weights, tf.constant([100.0, 0.0]), tf.ones(2), tf.constant(0.01))
+        maximum = layer.maximum(weights, tf.constant([100.0, 0.0]), tf.constant(0.01))
         y = layer.fake_quant(weights, maximum, learn=True)
     gradient = tape.gradient(y, layer.scale).numpy()
     assert gradient[0] == 0.0
