@@ -39,7 +39,7 @@ out/corpus/.collected: $(STAMP)
 	@touch $@
 
 demo: $(STAMP) ## Take a network the whole road on the embedded data set; results under out/demo/.
-	$(BIN)/python -m tools.run_pipeline --output_dir=out/demo
+	$(BIN)/python -m tools.run_pipeline --output_dir=out/demo --resume
 
 test: $(STAMP) ## Run the tests.
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q

@@ -21,7 +21,7 @@ from tools.op_cases import OpCase
 
 # Of each property, op and type: in full, as `make test-ops` runs them, and in the quick suite.
 NUM_CASES = 200
-_NUM_CASES_QUICK = 40
+_NUM_CASES_QUICK = 25
 random_cases = hypothesis.settings(
     max_examples=int(os.environ.get("INTONLY_CASES", _NUM_CASES_QUICK))
 )
