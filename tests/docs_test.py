@@ -30,7 +30,7 @@ from tests.fakephone.phone import phone
 from tests.fakephone.scenario import Scenario
 from tests.pipeline.interpreter.one_op import Operand, model
 
-_DEMO = "python -m tools.run_pipeline --output_dir=out/demo"
+_DEMO = "python -m tools.run_pipeline --output_dir=out/demo --resume"
 
 # (what a page says, what is run); {journal}, {runner} and {library} are filled in.
 _SUBSTITUTIONS: dict[str, tuple[tuple[str, str], ...]] = {
