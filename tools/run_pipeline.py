@@ -18,7 +18,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import report
+from pipeline import report, run_dir
 from pipeline.errors import IntonlyError
 from tools import cli
 
@@ -38,7 +38,7 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Pictures in a step.", 1)
 _SCHEME = flags.DEFINE_string("scheme", "int8_per_channel", "Quantization scheme.")
 _SEED = flags.DEFINE_integer("seed", 0, "Fixes every random choice.", 0)
 _NUM_INPUTS = flags.DEFINE_integer("num_inputs", 64, "Pictures whose tensors are compared.", 1)
-_RESUME = flags.DEFINE_bool("resume", False, "Continue an interrupted run.")
+_RESUME = flags.DEFINE_bool("resume", False, "Continue the run in there, if one was begun.")
 
 # Whose JSON the report shows.
 _STAGES = ("certify", "verify", "evaluate_keras", "evaluate_int8", "benchmark", "debug")
@@ -123,7 +123,7 @@ def _evidence(paths: Paths, *stages: str) -> str:
 
 
 def _train_flags(paths: Paths) -> list[str]:
-    if _RESUME.value:
+    if _RESUME.value and run_dir.is_begun(paths.run_dir):
         return [f"--run_dir={paths.run_dir}", "--resume"]
     optional = [
         f"--{flag.name}={flag.value}"
