@@ -11,6 +11,8 @@ measures the statistics of that quantized convolution. Once frozen,
 
   s = gamma / sqrt(moving_variance + epsilon)
   y = conv(x, fake_quant(w * s)) + fake_quant(beta - moving_mean * s)
+
+where s is 0 for channels that do not vary.
 """
 
 import dataclasses
@@ -26,6 +28,8 @@ from pipeline.qat.quant_noise import QuantNoise
 from pipeline.qat.ranges import learner_for_weights
 
 _MIN_FACTOR = 1e-8  # Below this, w * c / c is noise.
+# Times epsilon: a channel of less variance adds at most 3e-5 gamma to beta, a step of 16 bits.
+_MIN_VARIANCE = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,8 +192,15 @@ class FoldedLayer(QuantizedLayer):
         self.weight_range.reset(self.folded_weights()[0])
 
     def _factor(self) -> tf.Tensor:
-        """Returns by what folding multiplies the weights: float32[channels]."""
-        return self.gamma * tf.math.rsqrt(self.moving_variance + self.batch_norm.epsilon)
+        """Returns by what folding multiplies the weights: float32[channels].
+
+        0 for a channel that does not vary, as behind one that is always 0. It computes beta
+        whatever its weights are; divided by the root of epsilon alone, they would be the largest of
+        the tensor, and decide the range of all the others.
+        """
+        epsilon = self.batch_norm.epsilon
+        factor = self.gamma * tf.math.rsqrt(self.moving_variance + epsilon)
+        return tf.where(self.moving_variance > _MIN_VARIANCE * epsilon, factor, 0.0)
 
     def _folded(self, input_scale, training):
         weights, bias = self.folded_weights()

@@ -124,6 +124,46 @@ def test_channel_of_zero_codes_keeps_its_variance():
     assert after[2] != before[2]
 
 
+def _with_dead_channels(kernel_factor=1.0):
+    """Returns a twin whose first two of six channels measured no variance, and its beta."""
+    model, _ = _models("depthwise")
+    linear, norm = model.get_layer("linear"), model.get_layer("bn")
+    kernel = linear.depthwise_kernel.numpy()
+    kernel[:, :, 0] *= kernel_factor
+    linear.depthwise_kernel.assign(kernel)
+    norm.gamma.assign(np.ones(6))
+    norm.moving_mean.assign(np.where(np.arange(6) < 2, 0.0, norm.moving_mean))
+    norm.moving_variance.assign(np.where(np.arange(6) < 2, 0.0, norm.moving_variance))
+    scheme = QuantScheme("test", 8, "per_tensor", 8)
+    return qat.apply(qat.annotate_model(model), scheme, _INPUT), norm.beta.numpy()
+
+
+def test_channel_that_does_not_vary_has_no_say_in_the_range_of_weights():
+    twin, beta = _with_dead_channels()
+    same, _ = _with_dead_channels(kernel_factor=1000.0)
+    x = _batch(twin).numpy()
+    x[..., 0] = 0.0
+    for network in (twin, same):
+        qat.calibrate(network, [x])
+    y = twin(x).numpy()
+    np.testing.assert_array_equal(y, same(x))
+    low, high = qat.ranges(twin)["linear"]
+    assert np.abs(y[..., :2] - beta[:2]).max() <= (high - low) / 255 * 0.51
+    folded = twin.get_layer("linear")
+    weights, scale = folded.rounded_weights(tf.constant(1 / 128))
+    live = np.abs(weights.numpy()).max((0, 1)) / scale.numpy()
+    assert round(float(live.max())) == 127
+
+
+def test_channel_that_varies_again_is_folded_again():
+    twin, _ = _with_dead_channels()
+    folded = twin.get_layer("linear")
+    assert not folded.folded_weights()[0].numpy().reshape(-1, 6)[:, :2].any()
+    twin(_batch(twin), training=True)
+    assert folded.moving_variance.numpy().all()
+    assert folded.folded_weights()[0].numpy().reshape(-1, 6)[:, :2].any(0).all()
+
+
 def test_ill_conditioned_channels_survive_per_tensor_weights():
     """Scaling channels before batch norm changes nothing of the float function, nor of ours."""
     model, _ = _models("conv")
