@@ -21,7 +21,7 @@ import rich.box
 from absl import flags
 from rich.table import Table
 
-from pipeline import certificate, convert, fidelity, flatbuffer, qat, report, verify
+from pipeline import certificate, convert, evaluate, fidelity, flatbuffer, qat, report, verify
 from pipeline.errors import IntonlyError
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.quant_params import SCHEMES, QuantParams
@@ -168,16 +168,24 @@ def _travel(row: Row, model: tf_keras.Model, pictures: tf.Tensor, codes: np.ndar
     certified = certificate.certify(flatbuffer.read(converted))
     row.op_counts = dict(certified.op_counts)
     row.is_integer_only = certified.passes
-    verification = verify.compare(converted, codes[:, np.newaxis], name=row.net)
+    inputs = _quantized(converted, _NETS[row.net].dequantize(codes))
+    verification = verify.compare(converted, inputs[:, np.newaxis], name=row.net)
     row.num_tensors = len(verification.tensors)
     row.is_exact = verification.is_exact
-    compared = fidelity.compare(converted, twin, codes)
+    compared = fidelity.compare(converted, twin, inputs)
     worst = min(compared.layers, key=lambda match: match.equal_share)
     row.is_faithful = compared.holds()
     row.least_equal_share = worst.equal_share
     row.least_equal_layer = worst.layer
     row.max_abs_difference = max(match.max_abs_difference for match in compared.layers)
     row.refusal = verification.reason if not row.is_exact else ", ".join(compared.unmatched)
+
+
+def _quantized(model: bytes, pictures: np.ndarray) -> np.ndarray:
+    """Returns pictures as codes of the model's input, whatever its type."""
+    tensor = evaluate.input_tensor(model)
+    assert tensor.quantization is not None  # It is integer-only.
+    return tensor.quantization.quantize(pictures, tensor.dtype)
 
 
 def _build(net: str, pictures: tf.Tensor) -> tf_keras.Model:

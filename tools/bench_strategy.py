@@ -2,12 +2,15 @@
 
   python -m tools.bench_strategy [--rounds=3] [--batch_size=256]
 
-Each round trains the same network twice, with the same batch of all processes together: alone on
-core 0, and as two workers on cores 0 and 1, which talk over loopback. Steps that trace, and the
-first after them, are left out: a round's figure is the time of its last epoch. The scaling
-efficiency is the speed-up divided by 2; medians over rounds of ratios within a round.
+Each round trains the same network three times: alone, one process on one core; apart, two such
+processes at once, each with half of the batch, that know nothing of each other; and together, as
+two workers that share the batch and talk over loopback. Apart is as fast as the machine lets two
+processes be, so the rest is what talking costs. A figure is the mean step of the phase's last epoch
+but one: the first traces, and the last ends with what is done once. Medians over rounds, of ratios
+within a round.
 """
 
+import contextlib
 import csv
 import dataclasses
 import os
@@ -16,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 
 import rich.box
 from absl import flags
@@ -28,28 +32,33 @@ from tools import cli, local_workers
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Timed rounds of both.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Of all processes together.", lower_bound=2)
 _INPUT_SIZE = flags.DEFINE_integer("input_size", 32, "Height and width of a picture.")
-_EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each phase; the last is timed.", lower_bound=2)
+_EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each phase; the last but one is timed.", 3)
 _TIMEOUT_S = flags.DEFINE_float("timeout_s", 1800.0, "Of one training.", lower_bound=1.0)
 _REPORT = flags.DEFINE_string("report", None, "Where to write the figures as JSON.")
 
 _PHASES = ("float", "qat")
+_Steps = dict[str, float]  # Milliseconds by phase.
 
 
 @dataclasses.dataclass(frozen=True)
 class Scaling:
-    """Seconds per epoch of one phase, medians over rounds.
+    """Steps of one phase, medians over rounds.
 
     Attributes:
       phase: "float" or "qat".
-      one_s: One process on one core.
-      two_s: Two processes on two cores.
-      efficiency: one_s / two_s / 2, the median of the rounds' own.
+      alone_ms: One process on one core.
+      apart_ms: Two processes, a core and half of the batch each, that do not talk.
+      together_ms: Two workers on two cores.
+      speed_up: alone_ms / together_ms, the median of the rounds' own; its half is the efficiency.
+      bound: alone_ms / apart_ms, likewise.
     """
 
     phase: str
-    one_s: float
-    two_s: float
-    efficiency: float
+    alone_ms: float
+    apart_ms: float
+    together_ms: float
+    speed_up: float
+    bound: float
 
 
 def main() -> None:
@@ -58,85 +67,107 @@ def main() -> None:
     if len(cores) < 2:
         raise StrategyError(f"needed two cores, got {len(cores)}; run it on a larger machine")
     rounds = [
-        (_one(cores[0]), _two(cores))
+        (_alone(cores[0]), _apart(cores), _together(cores))
         for _ in cli.track("training", range(_ROUNDS.value), _ROUNDS.value)
     ]
-    results: list[Scaling] = []
-    for phase in _PHASES:
-        pairs = [(one[phase], two[phase]) for one, two in rounds]
-        results.append(
-            Scaling(
-                phase,
-                statistics.median(one for one, _ in pairs),
-                statistics.median(two for _, two in pairs),
-                statistics.median(one / two / 2 for one, two in pairs),
-            )
-        )
+    results = [_scaling(phase, rounds) for phase in _PHASES]
     _print(results)
     if _REPORT.value:
         report.write(_REPORT.value, "bench_strategy", {"phases": results})
 
 
-def _one(core: int) -> dict[str, float]:
+def _scaling(phase: str, rounds: Sequence[tuple[_Steps, _Steps, _Steps]]) -> Scaling:
+    times = [tuple(steps[phase] for steps in each) for each in rounds]
+    return Scaling(
+        phase,
+        *(statistics.median(column) for column in zip(*times, strict=True)),
+        speed_up=statistics.median(alone / together for alone, _, together in times),
+        bound=statistics.median(alone / apart for alone, apart, _ in times),
+    )
+
+
+def _alone(core: int) -> _Steps:
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "run"
-        environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-        done = subprocess.run(
-            _command(core, path, "one_device"),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S.value,
-        )
-        return _seconds(path, [done])
+        command = _command(core, pathlib.Path(folder), "one_device", _BATCH_SIZE.value)
+        return _step_ms(pathlib.Path(folder), [_ended(_started(command))])
 
 
-def _two(cores: list[int]) -> dict[str, float]:
+def _apart(cores: list[int]) -> _Steps:
+    """Returns the slower one's steps, which a worker would wait for."""
+    with contextlib.ExitStack() as stack:
+        paths = [pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in cores]
+        running = [
+            _started(_command(core, path, "one_device", _BATCH_SIZE.value // 2))
+            for core, path in zip(cores, paths, strict=True)
+        ]
+        steps = [
+            _step_ms(path, [_ended(process)]) for path, process in zip(paths, running, strict=True)
+        ]
+    return {phase: max(each[phase] for each in steps) for phase in _PHASES}
+
+
+def _together(cores: list[int]) -> _Steps:
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "run"
-        commands = [_command(core, path, "multi_worker") for core in cores]
-        return _seconds(path, local_workers.run(commands, _TIMEOUT_S.value))
+        path = pathlib.Path(folder)
+        commands = [_command(core, path, "multi_worker", _BATCH_SIZE.value) for core in cores]
+        return _step_ms(path, local_workers.run(commands, _TIMEOUT_S.value))
 
 
-def _command(core: int, path: pathlib.Path, strategy: str) -> list[str]:
+def _command(core: int, folder: pathlib.Path, strategy: str, batch_size: int) -> list[str]:
     return [
         *("taskset", "--cpu-list", str(core), sys.executable, "-m", "tools.train"),
-        *(
-            "--model=resnet_cifar",
-            "--dataset=digits",
-            "--num_threads=1",
-            "--freeze_bn_step=1000000",
-        ),
-        *(f"--input_size={_INPUT_SIZE.value}", f"--batch_size={_BATCH_SIZE.value}"),
+        *("--model=resnet_cifar", "--dataset=digits", "--num_threads=1"),
+        *(f"--input_size={_INPUT_SIZE.value}", f"--batch_size={batch_size}"),
         *(f"--float_epochs={_EPOCHS.value}", f"--qat_epochs={_EPOCHS.value}"),
-        *(f"--run_dir={path}", f"--strategy={strategy}"),
+        *(f"--run_dir={folder / 'run'}", f"--strategy={strategy}"),
     ]
 
 
-def _seconds(path: pathlib.Path, ended: list[subprocess.CompletedProcess[str]]) -> dict[str, float]:
-    """Returns the seconds of each phase's last epoch."""
+def _started(command: list[str]) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        _, err = process.communicate(timeout=_TIMEOUT_S.value)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stderr=err)
+
+
+def _step_ms(folder: pathlib.Path, ended: Sequence[subprocess.CompletedProcess[str]]) -> _Steps:
     for done in ended:
         if done.returncode:
             raise StrategyError(f"a training ended with {done.returncode}: {done.stderr.strip()}")
-    with (path / "history.csv").open() as file:
-        return {line["phase"]: float(line["seconds"]) for line in csv.DictReader(file)}
+    with (folder / "run" / "history.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    steps_per_epoch = int(lines[0]["step"])
+    return {
+        line["phase"]: float(line["seconds"]) / steps_per_epoch * 1e3
+        for line in lines
+        if int(line["epoch"]) == _EPOCHS.value - 1
+    }
 
 
 def _print(results: list[Scaling]) -> None:
     table = Table(
-        *("phase", "1 process, 1 core: s", "2 processes, 2 cores: s", "speed-up", "efficiency"),
-        title=f"an epoch of resnet_cifar, batch {_BATCH_SIZE.value} in all (medians)",
+        *("phase", "alone, ms", "apart, ms", "together, ms", "speed-up", "efficiency"),
+        "speed-up apart",
+        title=f"a step of resnet_cifar, batch {_BATCH_SIZE.value} in all (medians)",
         title_justify="left",
         box=rich.box.SIMPLE_HEAD,
     )
     for row in results:
         table.add_row(
             row.phase,
-            f"{row.one_s:.2f}",
-            f"{row.two_s:.2f}",
-            f"{2 * row.efficiency:.2f}",
-            f"{row.efficiency:.0%}",
+            *(f"{ms:.0f}" for ms in (row.alone_ms, row.apart_ms, row.together_ms)),
+            f"{row.speed_up:.2f}",
+            f"{row.speed_up / 2:.0%}",
+            f"{row.bound:.2f}",
         )
     cli.console().print(table)
 

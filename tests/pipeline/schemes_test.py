@@ -25,14 +25,12 @@ class Case:
       engines: The runtimes that have its kernels.
       weights: Form of every weight tensor.
       activation: Form of every activation but input and softmax.
-      equal: Least share of codes in which a layer equals the fake-quantized one.
     """
 
     scheme: tuple[str, int, int]
     engines: tuple[str, ...]
     weights: str
     activation: str
-    equal: float = 0.999
 
     @property
     def quant_scheme(self) -> QuantScheme:
@@ -47,8 +45,7 @@ _UINT8 = ("reference", "ruy", "xnnpack")
 CASES = (
     Case(("int8_per_channel", 4, 5), _INT8, "INT4, packed", "codes 96 to 127 of int8"),
     Case(("uint8_asymmetric", 4, 5), _UINT8, "codes 1 to 15 of uint8", "codes 224 to 255 of uint8"),
-    # float32 holds 24 bits, and the kernels' multipliers of int64 accumulators hold 16.
-    Case(("int16x8", 8, 16), ("reference", "tflm"), "int8", "int16", equal=0.7),
+    Case(("int16x8", 8, 16), ("reference", "tflm"), "int8", "int16"),
 )
 
 (_UINT8_CASE,) = (case for case in CASES if case.quant_scheme.storage == "uint8")
@@ -112,9 +109,9 @@ def test_every_tensor_equals_every_runtime(converted):
 
 
 def test_every_layer_is_what_was_trained(converted):
-    case, twin, model = converted
+    _, twin, model = converted
     result = fidelity.compare(model, twin, _inputs(model, 4))
-    assert result.holds(case.equal), result
+    assert result.holds(), result
     assert {match.layer for match in result.layers} >= set(qat.ranges(twin))
 
 
