@@ -6,10 +6,9 @@ import pytest
 
 
 @pytest.mark.timeout(700)
-@pytest.mark.parametrize("scheme", ["int8_per_channel", "uint8_asymmetric"])
-def test_network_comes_all_the_way(run_tool, tmp_path, scheme):
+def test_network_comes_all_the_way(run_tool, tmp_path):
     arguments = (
-        f"--scheme={scheme}",
+        "--scheme=uint8_asymmetric",
         *("--net=MobileNet", "--size=32", "--num_inputs=2", f"--output_dir={tmp_path}"),
         '--arguments={"alpha": 0.25, "classes": 5}',
     )
