@@ -122,13 +122,17 @@ def fake_quant_reference(
         for kernels that round once.
     """
     minimum, maximum, scale = tf.unstack(grid)
-    steps = x / scale
+    steps = round_reference(x / scale, right_shift)
+    return tf.clip_by_value(steps * scale, minimum, maximum)
+
+
+def round_reference(steps: tf.Tensor, right_shift: tf.Tensor | None) -> tf.Tensor:
+    """Returns steps of a grid, float32 or float64, rounded as `fake_quant_reference` says."""
     if right_shift is not None:
         bits = tf.clip_by_value(right_shift, 0, _FLOAT32_BITS)
-        unit = tf.cast(tf.bitwise.left_shift(1, bits), tf.float32)
+        unit = tf.cast(tf.bitwise.left_shift(1, bits), steps.dtype)
         steps = tf.floor(steps * unit + 0.5) / unit
-    steps = tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5)
-    return tf.clip_by_value(steps * scale, minimum, maximum)
+    return tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5)
 
 
 def right_shift(multiplier: tf.Tensor) -> tf.Tensor:
