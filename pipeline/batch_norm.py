@@ -9,14 +9,11 @@ in terms of x): written out in single ops, both would cost two to three times as
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from pipeline import replica_ops
 from pipeline.errors import UnsupportedLayerError
-from pipeline.legacy_keras import tf, tf_keras
-
-_custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
+from pipeline.legacy_keras import custom_gradient, tf, tf_keras
 
 
 def normalize(
@@ -127,7 +124,7 @@ def _normalized(
     they add to it -a / n * (sum(dy) + sum(dy * normalized x) * normalized x), which is linear in x.
     """
 
-    @_custom_gradient
+    @custom_gradient
     def forward(rows: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
         def backward(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             dx, dgamma, dbeta, *_ = tf.raw_ops.FusedBatchNormGradV3(

@@ -13,7 +13,8 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Any
 
 from pipeline import errors
 
@@ -57,4 +58,7 @@ if _came_late or tf.keras.Model is not tf_keras.Model:
 if _quiet:
     tf.get_logger().setLevel("ERROR")  # The Python half of TensorFlow knows no such variable.
 
-__all__ = ["tf", "tf_keras"]
+# TensorFlow's stubs know no type for it.
+custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
+
+__all__ = ["custom_gradient", "tf", "tf_keras"]

@@ -29,7 +29,7 @@ from pipeline import report
 from pipeline.errors import StrategyError
 from tools import cli, local_workers
 
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Timed rounds of both.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Timed rounds of all three.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Of all processes together.", lower_bound=2)
 _INPUT_SIZE = flags.DEFINE_integer("input_size", 32, "Height and width of a picture.")
 _EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each phase; the last but one is timed.", 3)
@@ -66,8 +66,9 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         raise StrategyError(f"needed two cores, got {len(cores)}; run it on a larger machine")
+    batch_size = _BATCH_SIZE.value
     rounds = [
-        (_alone(cores[0]), _apart(cores), _together(cores))
+        (_apart(cores[:1], batch_size), _apart(cores, batch_size // 2), _together(cores))
         for _ in cli.track("training", range(_ROUNDS.value), _ROUNDS.value)
     ]
     results = [_scaling(phase, rounds) for phase in _PHASES]
@@ -86,27 +87,20 @@ def _scaling(phase: str, rounds: Sequence[tuple[_Steps, _Steps, _Steps]]) -> Sca
     )
 
 
-def _alone(core: int) -> _Steps:
-    with tempfile.TemporaryDirectory() as folder:
-        command = _command(core, pathlib.Path(folder), "one_device", _BATCH_SIZE.value)
-        return _step_ms(pathlib.Path(folder), [_ended(_started(command))])
-
-
-def _apart(cores: list[int]) -> _Steps:
-    """Returns the slower one's steps, which a worker would wait for."""
+def _apart(cores: Sequence[int], batch_size: int) -> _Steps:
+    """Returns the slowest process's steps, which a worker would wait for."""
     with contextlib.ExitStack() as stack:
-        paths = [pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in cores]
+        folders = [pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in cores]
         running = [
-            _started(_command(core, path, "one_device", _BATCH_SIZE.value // 2))
-            for core, path in zip(cores, paths, strict=True)
+            _started(_command(core, folder, "one_device", batch_size))
+            for core, folder in zip(cores, folders, strict=True)
         ]
-        steps = [
-            _step_ms(path, [_ended(process)]) for path, process in zip(paths, running, strict=True)
-        ]
+        ended = [_ended(process) for process in running]  # All, before one is found to have failed.
+        steps = [_step_ms(folder, [done]) for folder, done in zip(folders, ended, strict=True)]
     return {phase: max(each[phase] for each in steps) for phase in _PHASES}
 
 
-def _together(cores: list[int]) -> _Steps:
+def _together(cores: Sequence[int]) -> _Steps:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder)
         commands = [_command(core, path, "multi_worker", _BATCH_SIZE.value) for core in cores]

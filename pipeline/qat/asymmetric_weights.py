@@ -4,12 +4,9 @@ Section 3: a = min w, b = max w, nudged so that 0.0 is a code, and so that the l
 used: 8 bits are codes 1 to 255 of uint8. One range per tensor, as TFLite's uint8 kernels take it.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from pipeline.legacy_keras import tf
-
-_custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
+from pipeline.legacy_keras import custom_gradient, tf
 
 _MIN_WIDTH = 1e-9  # A narrower range has no usable scale (a layer whose weights are all 0).
 _MAX_BIAS = 2.0**30  # Half of int32's range, so that the accumulator keeps the other half.
@@ -42,7 +39,7 @@ def fake_quant(
 ) -> tf.Tensor:
     """Returns weights (float32, any shape) on the grid; ties up, the gradient is the identity."""
 
-    @_custom_gradient
+    @custom_gradient
     def straight_through(weights: tf.Tensor) -> Any:
         rounded = tf.quantization.fake_quant_with_min_max_vars(
             weights, minimum, maximum, num_bits, narrow_range=True

@@ -10,13 +10,10 @@ not use, and costs as much as a batch normalization. Ranges that do use them hav
 in ranges/.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from pipeline.legacy_keras import tf
+from pipeline.legacy_keras import custom_gradient, tf
 from pipeline.qat import activation_names
-
-_custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
 
 _MIN_WIDTH = 1e-6  # A range narrower than this has no usable scale (a layer that is always 0).
 _MIN_WEIGHT = 1e-9  # Likewise for weights.
@@ -70,7 +67,7 @@ def fake_quant_activation(
       num_bits: Bits of a code.
     """
 
-    @_custom_gradient
+    @custom_gradient
     def straight_through(x: tf.Tensor) -> Any:
         y = activate(x, activation) if num_bits == _SYMMETRIC_BITS else x
         y = tf.quantization.fake_quant_with_min_max_vars(y, grid[0], grid[1], num_bits)
@@ -97,7 +94,7 @@ def fake_quant_on_grid(x: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
     learned have their number of bits and TensorFlow's fused op, `fake_quant_activation`.
     """
 
-    @_custom_gradient
+    @custom_gradient
     def straight_through(x: tf.Tensor) -> Any:
         minimum, maximum, scale = grid[0], grid[1], grid[2]
         steps = tf.floor((tf.clip_by_value(x, minimum, maximum) - minimum) / scale + 0.5)
@@ -217,7 +214,7 @@ def fake_quant_weights(weights: tf.Tensor, maximum: tf.Tensor, num_bits: int) ->
       num_bits: Bits of a code.
     """
 
-    @_custom_gradient
+    @custom_gradient
     def straight_through(weights: tf.Tensor) -> Any:
         quantizer = (
             tf.quantization.fake_quant_with_min_max_vars_per_channel

@@ -37,8 +37,9 @@ class FixedRange(QuantizedLayer):
         is_rounded = self.phase.quantize_activations and self.phase.rounding == "reference"
         is_int16 = self.output_spec.storage == "int16"
         if is_rounded and is_int16 and not training and input_grid is not None:
-            return self.requantize(self.int16_function(x, input_grid[2]), grid, training), grid
-        y = self.function(x)
+            y = self.int16_function(x, input_grid[2])
+        else:
+            y = self.function(x)
         if self.phase.rounding == "container" and not training:
             return container.activation(y, tf.constant(self.eight_bits), "int8"), grid
         return self.requantize(y, grid, training), grid

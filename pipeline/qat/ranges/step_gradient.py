@@ -14,12 +14,9 @@ and the derivatives for s, for LSQ+'s offset, and for a symmetric weight range f
 rule. Without the column "inside" these are PACT's and those of TensorFlow's FakeQuant op.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from pipeline.legacy_keras import tf
-
-_custom_gradient: Callable[[Callable[..., Any]], Callable[..., tf.Tensor]] = tf.custom_gradient
+from pipeline.legacy_keras import custom_gradient, tf
 
 
 def fake_quant(x: tf.Tensor, minimum: tf.Tensor, maximum: tf.Tensor, num_bits: int) -> tf.Tensor:
@@ -36,7 +33,7 @@ def fake_quant(x: tf.Tensor, minimum: tf.Tensor, maximum: tf.Tensor, num_bits: i
     """
     ops = tf.quantization
 
-    @_custom_gradient
+    @custom_gradient
     def quantize(x: tf.Tensor, minimum: tf.Tensor, maximum: tf.Tensor) -> Any:
         y = ops.fake_quant_with_min_max_vars(x, minimum, maximum, num_bits)
 
@@ -76,7 +73,7 @@ def fake_quant_symmetric(weights: tf.Tensor, maximum: tf.Tensor, num_bits: int) 
     )
     axes = list(range(weights.shape.rank - 1)) if per_channel else None
 
-    @_custom_gradient
+    @custom_gradient
     def quantize(weights: tf.Tensor, maximum: tf.Tensor) -> Any:
         y = forward(weights, -maximum, maximum, num_bits, narrow_range=True)
 
@@ -104,7 +101,7 @@ def scaled(parameter: tf.Tensor, num_values: tf.Tensor, largest_code: int) -> tf
     """
     factor = tf.math.rsqrt(num_values * float(largest_code))
 
-    @_custom_gradient
+    @custom_gradient
     def identity(parameter: tf.Tensor) -> Any:
         return tf.identity(parameter), lambda dy: dy * factor
 

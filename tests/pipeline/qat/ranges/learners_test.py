@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from pipeline import train_config
 from pipeline.legacy_keras import tf, tf_keras
 from pipeline.qat import activation_names, fake_quant
 from pipeline.qat.ranges import (
     LEARNERS,
+    WEIGHT_LEARNERS,
     LsqRange,
     LsqWeightRange,
     PercentileRange,
@@ -41,6 +43,11 @@ def _assert_integer_grid(grid, activation, num_bits):
     if activation != "linear":
         assert minimum == 0.0
         assert maximum <= (activation_names.ceiling(activation) or math.inf) * (1 + 1e-6)
+
+
+def test_tools_that_import_no_tensorflow_know_their_names():
+    assert train_config.RANGE_LEARNERS == LEARNERS
+    assert train_config.WEIGHT_LEARNERS == WEIGHT_LEARNERS
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
